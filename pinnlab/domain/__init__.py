@@ -1,0 +1,1 @@
+"""Regions of space and space-time with named boundary pieces."""

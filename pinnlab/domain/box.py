@@ -1,0 +1,119 @@
+"""Axis-aligned boxes of any dimension, periodic along chosen axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from pinnlab.domain.base import Domain
+
+SIDES = (("left", "right"), ("bottom", "top"), ("back", "front"))
+
+
+@dataclass(frozen=True, init=False)
+class Box(Domain):
+    """The box of all points with lower ≤ coordinate ≤ upper, for each coordinate.
+
+    Its sides are called left and right (first axis in space), bottom and top (second), back and front (third);
+    those of a further axis `c` are `c_lower` and `c_upper`.  A periodic axis has no sides.
+
+    Args:
+        bounds: For each coordinate its finite interval (lower, upper) with lower < upper.
+        periodic: The coordinates along which everything repeats with the box's length.
+
+    Raises:
+        ValueError: For an empty or infinite interval, or a periodic axis that the box does not have.
+    """
+
+    bounds: Mapping[sp.Symbol, tuple[float, float]]
+    periodic: frozenset[sp.Symbol]
+
+    def __init__(self, bounds: Mapping[sp.Symbol, Any], periodic: Iterable[sp.Symbol] = ()) -> None:
+        object.__setattr__(self, "bounds", {c: _interval(c, b) for c, b in bounds.items()})
+        object.__setattr__(self, "periodic", frozenset(periodic))
+        for c in self.periodic - set(self.bounds):
+            raise ValueError(f"Box: periodic axis {c} is not among its coordinates {tuple(self.bounds)}")
+
+    def __hash__(self) -> int:
+        return hash((tuple(self.bounds.items()), self.periodic))
+
+    def __repr__(self) -> str:
+        body = ", ".join(f"{c}: ({a:g}, {b:g})" for c, (a, b) in self.bounds.items())
+        wrap = f", periodic={sorted(map(str, self.periodic))}" if self.periodic else ""
+        return f"Box({{{body}}}{wrap})"
+
+    @property
+    def coordinates(self) -> tuple[sp.Symbol, ...]:
+        """The axes in the order of their declaration."""
+        return tuple(self.bounds)
+
+    @property
+    def lower(self) -> np.ndarray:
+        """Lower corner `(dim,)`."""
+        return np.array([a for a, _ in self.bounds.values()])
+
+    @property
+    def upper(self) -> np.ndarray:
+        """Upper corner `(dim,)`."""
+        return np.array([b for _, b in self.bounds.values()])
+
+    @property
+    def sides(self) -> dict[str, tuple[sp.Symbol, float]]:
+        """Each side's name with the coordinate that is constant there and its value."""
+        names = {}
+        for i, (c, (a, b)) in enumerate(self.bounds.items()):
+            low, high = SIDES[i] if i < len(SIDES) else (f"{c}_lower", f"{c}_upper")
+            if c not in self.periodic:
+                names[low], names[high] = (c, a), (c, b)
+        return names
+
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """The names of the sides."""
+        return tuple(self.sides)
+
+    def without(self, coordinate: sp.Symbol) -> Box:
+        """The box over all other coordinates."""
+        rest = {c: b for c, b in self.bounds.items() if c != coordinate}
+        return Box(rest, self.periodic - {coordinate})
+
+    def contains(self, points: np.ndarray) -> np.ndarray:
+        """Whether each of `points (n, dim)` lies in the closed box."""
+        return ((points >= self.lower) & (points <= self.upper)).all(axis=1)
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw n points `(n, dim)`, uniform by volume."""
+        return self.lower + (self.upper - self.lower) * rng.random((n, len(self.bounds)))
+
+    def sample_piece(self, piece: str, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Draw n points on a side, with its constant outward normal."""
+        if piece not in self.sides:
+            raise ValueError(f"{self} has no side {piece!r}; its sides are {', '.join(self.sides) or 'none'}")
+        coordinate, value = self.sides[piece]
+        axis = self.coordinates.index(coordinate)
+        points = self.sample(n, rng)
+        points[:, axis] = value
+        normals = np.zeros_like(points)
+        normals[:, axis] = 1.0 if value == self.bounds[coordinate][1] else -1.0
+        return points, normals
+
+
+def _interval(coordinate: sp.Symbol, bounds: Any) -> tuple[float, float]:
+    if not isinstance(coordinate, sp.Symbol):
+        raise ValueError(f"Box: {coordinate!r} is not a coordinate; make it with sympy.symbols")
+    try:
+        lower, upper = (float(b) for b in bounds)
+    except (TypeError, ValueError):
+        raise ValueError(f"Box: the bounds of {coordinate} must be two numbers, got {bounds!r}") from None
+    if not (math.isfinite(lower) and math.isfinite(upper)):
+        raise ValueError(f"Box: the bounds of {coordinate} must be finite, got ({lower}, {upper})")
+    if lower >= upper:
+        raise ValueError(
+            f"Box: {coordinate} runs from {lower:g} to {upper:g}, which has no length; give lower < upper"
+        )
+    return lower, upper

@@ -1,0 +1,240 @@
+"""Declarations to JSON and back by a walk over an explicit list of node types; nothing is ever evaluated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+from sympy.functions.elementary.piecewise import ExprCondPair
+
+from pinnlab.condition import Condition
+from pinnlab.domain.base import Domain
+from pinnlab.domain.box import Box
+from pinnlab.domain.evolution import Evolution, TimeInterval
+from pinnlab.symbols import Normal, NormalDerivative, OutwardFlux, Parameter, Rate
+
+SCHEMA = 1
+MAX_DEPTH = 200
+MAX_NODES = 200_000
+
+_FUNCTIONS: dict[str, Any] = {
+    f.__name__: f
+    for f in (
+        *(sp.sin, sp.cos, sp.tan, sp.asin, sp.acos, sp.atan, sp.atan2, sp.sinc),
+        *(sp.sinh, sp.cosh, sp.tanh, sp.sech, sp.csch, sp.coth, sp.asinh, sp.acosh, sp.atanh),
+        *(sp.exp, sp.log, sp.erf, sp.erfc, sp.Abs, sp.sign, sp.Heaviside, sp.Max, sp.Min, sp.floor),
+        *(sp.besselj, sp.bessely, sp.gamma, NormalDerivative, OutwardFlux, Rate),
+        *(sp.StrictLessThan, sp.LessThan, sp.StrictGreaterThan, sp.GreaterThan, sp.And, sp.Or, sp.Not),
+    )
+}
+_CONSTANTS = {"pi": sp.pi, "E": sp.E, "I": sp.I, "true": sp.true, "false": sp.false, "GoldenRatio": sp.GoldenRatio}
+_CONSTANT_NAMES = {value: name for name, value in _CONSTANTS.items()}
+_OPERATIONS = {"Add": sp.Add, "Mul": sp.Mul, "Pow": sp.Pow}
+
+
+def encode(e: Any) -> Any:
+    """A sympy expression as nested JSON lists `[node type, …]`.
+
+    Raises:
+        ValueError: If the expression holds a node type that has no place in a declaration.
+    """
+    if e in _CONSTANT_NAMES:
+        return ["Constant", _CONSTANT_NAMES[e]]
+    if isinstance(e, sp.Integer):
+        return ["Integer", str(int(e))]
+    if isinstance(e, sp.Rational):
+        return ["Rational", str(e.p), str(e.q)]
+    if isinstance(e, sp.Float):
+        mantissa = e._mpf_
+        return ["Float", int(mantissa[0]), str(int(mantissa[1])), int(mantissa[2]), int(e._prec)]
+    if isinstance(e, Parameter):
+        return ["Parameter", e.name]
+    if isinstance(e, Normal):
+        return ["Normal", encode(e.coordinate)]
+    if isinstance(e, sp.Symbol):
+        return ["Symbol", e.name, *sorted(k for k, v in e.assumptions0.items() if v and k in ("real", "positive"))]
+    if isinstance(e, sp.Derivative):
+        return ["Derivative", encode(e.expr), *([encode(s), int(n)] for s, n in e.variable_count)]
+    if isinstance(e, AppliedUndef):
+        return ["Function", e.func.__name__, *map(encode, e.args)]
+    if isinstance(e, sp.Piecewise):
+        return ["Piecewise", *([encode(a.expr), encode(a.cond)] for a in e.args)]
+    name = type(e).__name__
+    if name in _OPERATIONS or name in _FUNCTIONS:
+        return [name, *map(encode, e.args)]
+    raise ValueError(f"{e} cannot be stored: {name} is not a node type of pinnlab declarations")
+
+
+class Decoder:
+    """Rebuilds expressions from JSON nodes, with limits on depth and size."""
+
+    def __init__(self, parameters: dict[str, Parameter] | None = None) -> None:
+        self.parameters = parameters or {}
+        self._nodes = 0
+
+    def __call__(self, node: Any, depth: int = 0) -> Any:
+        """The expression that a node stands for.
+
+        Raises:
+            ValueError: If the node is malformed, unknown, too deep, or the text holds too many of them.
+        """
+        self._nodes += 1
+        if depth > MAX_DEPTH or self._nodes > MAX_NODES:
+            raise ValueError(f"problem JSON: nested deeper than {MAX_DEPTH} levels or over {MAX_NODES} nodes")
+        if not (isinstance(node, list) and node and isinstance(node[0], str)):
+            raise ValueError(f"problem JSON: expected a node such as ['Symbol', 'x'], found {_short(node)}")
+        kind, *rest = node
+        try:
+            return self._build(kind, rest, lambda n: self(n, depth + 1))
+        except (TypeError, IndexError, AttributeError, KeyError, ZeroDivisionError) as error:
+            raise ValueError(f"problem JSON: malformed node {_short(node)}") from error
+
+    def _build(self, kind: str, rest: list[Any], sub: Callable[[Any], Any]) -> Any:
+        if kind == "Constant":
+            return _CONSTANTS[rest[0]]
+        if kind == "Integer":
+            return sp.Integer(_integer(rest[0]))
+        if kind == "Rational":
+            return sp.Rational(_integer(rest[0]), _integer(rest[1]))
+        if kind == "Float":
+            return _float(*rest)
+        if kind == "Parameter":
+            return self.parameters[rest[0]]
+        if kind == "Normal":
+            return Normal(sub(rest[0]))
+        if kind == "Symbol":
+            return _symbol(*rest)
+        if kind == "Derivative":
+            return sp.Derivative(sub(rest[0]), *((sub(s), _order(n)) for s, n in rest[1:]))
+        if kind == "Function":
+            return sp.Function(_identifier(rest[0]))(*map(sub, rest[1:]))
+        if kind == "Piecewise":
+            return sp.Piecewise(*(ExprCondPair(sub(a), sub(c)) for a, c in rest), evaluate=False)
+        if kind in _OPERATIONS:
+            return _OPERATIONS[kind](*map(sub, rest), evaluate=False)
+        if kind in _FUNCTIONS:
+            return _FUNCTIONS[kind](*map(sub, rest), evaluate=False)
+        raise ValueError(f"problem JSON: unknown node type {kind[:40]!r}")
+
+
+def encode_domain(domain: Domain) -> Any:
+    """A domain as JSON."""
+    if isinstance(domain, Box):
+        bounds = [[encode(c), a, b] for c, (a, b) in domain.bounds.items()]
+        return {"type": "Box", "bounds": bounds, "periodic": sorted(c.name for c in domain.periodic)}
+    if isinstance(domain, Evolution):
+        i = domain.interval
+        interval = [encode(i.time), i.start, i.end]
+        return {"type": "Evolution", "interval": interval, "region": encode_domain(domain.region)}
+    raise ValueError(f"a {type(domain).__name__} cannot be stored as JSON")
+
+
+def decode_domain(node: Any, decode: Decoder) -> Domain:
+    """The domain that JSON stands for."""
+    kind = node["type"]
+    if kind == "Box":
+        bounds = {decode(c): (a, b) for c, a, b in node["bounds"]}
+        return Box(bounds, [c for c in bounds if c.name in set(node["periodic"])])
+    if kind == "Evolution":
+        time, start, end = node["interval"]
+        return TimeInterval(decode(time), start, end) * decode_domain(node["region"], decode)
+    raise ValueError(f"problem JSON: unknown domain {_short(kind)}")
+
+
+def encode_parameter(p: Parameter) -> Any:
+    """A parameter with its value or its guess."""
+    return {
+        "name": p.name,
+        "value": None if p.value is None else encode(p.value),
+        "guess": p.guess,
+        "bounds": None if p.bounds is None else list(p.bounds),
+    }
+
+
+def decode_parameter(node: Any, decode: Decoder) -> Parameter:
+    """The parameter that JSON stands for."""
+    value = None if node["value"] is None else decode(node["value"])
+    bounds = None if node["bounds"] is None else (float(node["bounds"][0]), float(node["bounds"][1]))
+    return Parameter(_identifier(node["name"]), value, node["guess"], bounds)
+
+
+def encode_condition(c: Condition) -> Any:
+    """A condition as JSON."""
+    return {"residual": encode(c.residual), "on": None if c.on is None else list(c.on)}
+
+
+def decode_condition(node: Any, decode: Decoder) -> Condition:
+    """The condition that JSON stands for."""
+    on = node["on"]
+    if on is not None and not (isinstance(on, list) and all(isinstance(name, str) for name in on)):
+        raise ValueError(f"problem JSON: 'on' must be a list of names, found {_short(on)}")
+    return Condition(decode(node["residual"]), on)
+
+
+def parse(text: str) -> dict[str, Any]:
+    """JSON text to a dictionary of the current schema.
+
+    Raises:
+        ValueError: If it is not JSON, too deep, or of another schema.
+    """
+    try:
+        data = json.loads(text)
+    except RecursionError:
+        raise ValueError("problem JSON: nested too deeply to be a declaration") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"problem JSON: not JSON ({error})") from None
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        raise ValueError(f"problem JSON: expected an object with schema {SCHEMA}, as Problem.to_json writes it")
+    return data
+
+
+def canonical(node: Any) -> Any:
+    """The node with the arguments of sums and products in a fixed order, for hashing."""
+    if isinstance(node, dict):
+        return {k: canonical(v) for k, v in node.items()}
+    if isinstance(node, list):
+        items = [canonical(v) for v in node]
+        if items and items[0] in ("Add", "Mul"):
+            return [items[0], *sorted(items[1:], key=json.dumps)]
+        return items
+    return node
+
+
+def _short(value: Any) -> str:
+    text = repr(value) if not isinstance(value, list | dict) else f"a {type(value).__name__} of {len(value)}"
+    return text[:60]
+
+
+def _integer(text: Any) -> int:
+    if not isinstance(text, str) or len(text) > 4000:
+        raise ValueError(f"problem JSON: {_short(text)} is not an integer in quotes")
+    return int(text)
+
+
+def _order(n: Any) -> int:
+    if not isinstance(n, int) or not 1 <= n <= 20:
+        raise ValueError(f"problem JSON: {_short(n)} is not an order of differentiation")
+    return n
+
+
+def _float(sign: Any, mantissa: Any, exponent: Any, precision: Any) -> sp.Float:
+    if not (isinstance(exponent, int) and abs(exponent) < 10_000 and isinstance(precision, int) and precision < 10_000):
+        raise ValueError("problem JSON: a floating-point number out of range")
+    return sp.Float((int(sign), _integer(mantissa), exponent, _integer(mantissa).bit_length()), precision=precision)
+
+
+def _identifier(name: Any) -> str:
+    if not isinstance(name, str) or len(name) > 200 or not name.replace("_", "a").isalnum():
+        raise ValueError(f"problem JSON: {_short(name)} is not a name")
+    return name
+
+
+def _symbol(name: Any, *assumptions: str) -> sp.Symbol:
+    if not set(assumptions) <= {"real", "positive"}:
+        raise ValueError(f"problem JSON: unknown assumptions {_short(list(assumptions))}")
+    if "positive" in assumptions:
+        return sp.Symbol(_identifier(name), positive=True)
+    return sp.Symbol(_identifier(name), **dict.fromkeys(assumptions, True))

@@ -17,7 +17,17 @@ from pinnlab.condition import Condition
 from pinnlab.domain.base import Domain
 from pinnlab.domain.box import Box
 from pinnlab.domain.evolution import Evolution, TimeInterval
-from pinnlab.symbols import Expr, NormalDerivative, OutwardFlux, Parameter, Rate, field_name, parameters_of
+from pinnlab.symbols import (
+    Expr,
+    NormalDerivative,
+    OutwardFlux,
+    Parameter,
+    Rate,
+    field_name,
+    normal,
+    parameters_of,
+    with_values,
+)
 
 Reference = Callable[[np.ndarray], np.ndarray] | Mapping[Expr, Expr] | Expr | None
 
@@ -139,7 +149,8 @@ class Problem:
     @property
     def exact_expressions(self) -> tuple[Expr, ...] | None:
         """The exact solution as one expression per unknown, or None if it is not known in that form."""
-        return _expressions(self.reference, self.unknowns, self.name)
+        found = _expressions(self.reference, self.unknowns, self.name)
+        return None if found is None else tuple(map(with_values, found))
 
     def manufactured(self, exact: Mapping[Expr, Any] | Any) -> Problem:
         """The same problem with sources, initial and boundary data changed so that `exact` solves it.
@@ -169,8 +180,6 @@ class Problem:
             if isinstance(operator, Rate):
                 value = sp.diff(table[u], self.time)
             else:
-                from pinnlab.symbols import normal
-
                 value = sp.Add(*(normal(c) * sp.diff(table[u], c) for c in self.space))
             expression = expression.xreplace({operator: value})
         if expression.has(OutwardFlux):

@@ -1,0 +1,210 @@
+"""Answers as functions: values of the unknowns, and their derivatives, at any points of the domain."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from pinnlab.domain.box import Box
+from pinnlab.forms.evaluate import on_points
+from pinnlab.numerics.tensor import scattered_interpolate, tensor_interpolate
+from pinnlab.numerics.time_series import HermiteTimes
+from pinnlab.problem import Problem
+
+# Step of numerical differentiation of an exact solution that is known as a function only, as a share of the
+# domain's length: the truncation error (h/l)^4 and the rounding error eps/h meet near 1e-11 for l = 1/300.
+DIFFERENCE_STEP = 1e-5
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Values on a tensor grid.
+
+    Attributes:
+        axes: Coordinate name → nodes, in file order: time, then z, y, x.
+        values: Name of an unknown → array over the axes, (t, z, y, x).
+    """
+
+    axes: dict[str, np.ndarray]
+    values: dict[str, np.ndarray]
+
+
+class Field(abc.ABC):
+    """Values of the unknowns of `problem` at any points of its domain."""
+
+    problem: Problem
+
+    @abc.abstractmethod
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """Evaluate at `points (n, dim)`, columns as in `problem.coordinates`, to `values (n, unknowns)`."""
+
+    @abc.abstractmethod
+    def derivative(self, orders: Sequence[int]) -> Field:
+        """The field of a partial derivative, with one order of differentiation per coordinate."""
+
+    def on_axes(self, axes: Sequence[np.ndarray]) -> Grid:
+        """Values on the tensor grid of one array of nodes per coordinate, in the order of `coordinates`."""
+        mesh = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+        points = mesh.reshape(-1, len(axes))
+        parts = [self(points[i : i + _CHUNK]) for i in range(0, len(points), _CHUNK)]
+        return self._grid(axes, np.concatenate(parts).T.reshape(-1, *mesh.shape[:-1]))
+
+    def on_grid(self, shape: Sequence[int]) -> Grid:
+        """Values on an equispaced grid over the whole box, both ends included.
+
+        Args:
+            shape: Nodes per axis in file order, (t, z, y, x).
+
+        Raises:
+            ValueError: If the domain is no box, or the shape has not one entry per coordinate.
+        """
+        if len(shape) != len(self.problem.coordinates):
+            raise ValueError(f"on_grid: {len(shape)} sizes {tuple(shape)} for the axes {file_order(self.problem)}")
+        sizes = dict(zip(file_order(self.problem), shape, strict=True))
+        return self.on_axes([np.linspace(a, b, sizes[c]) for c, (a, b) in intervals(self.problem).items()])
+
+    def _grid(self, axes: Sequence[np.ndarray], values: np.ndarray) -> Grid:
+        """From `values (unknowns, …)` over axes in the order of coordinates to a `Grid` in file order."""
+        names, order = [c.name for c in self.problem.coordinates], file_order(self.problem)
+        place = [names.index(name) for name in order]
+        named = zip(self.problem.names, values, strict=True)
+        return Grid({n: axes[i] for n, i in zip(order, place, strict=True)}, {k: v.transpose(place) for k, v in named})
+
+
+def file_order(problem: Problem) -> tuple[str, ...]:
+    """The names of the axes of grids and files: time first, then space backwards, as in (t, z, y, x)."""
+    space = tuple(c.name for c in reversed(problem.space))
+    return space if problem.time is None else (problem.time.name, *space)
+
+
+def intervals(problem: Problem) -> dict[str, tuple[float, float]]:
+    """The interval of each coordinate of a problem on a box.
+
+    Raises:
+        ValueError: If the region in space is no box.
+    """
+    if not isinstance(problem.region, Box):
+        raise ValueError(f"problem {problem.name!r}: {problem.region} is no box, so it has no tensor grid")
+    out = {} if problem.interval is None else {problem.interval.time.name: (problem.interval.start, problem.interval.end)}
+    return out | {c.name: b for c, b in problem.region.bounds.items()}
+
+
+@dataclass(frozen=True)
+class ExactField(Field):
+    """An exact solution, from the expressions or the function that the problem declares as its reference."""
+
+    problem: Problem
+    function: Callable[[np.ndarray], np.ndarray] = field(repr=False)
+    orders: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, problem: Problem) -> ExactField | None:
+        """The exact solution of a problem, or None if it declares none."""
+        if problem.reference is None:
+            return None
+        expressions = problem.exact_expressions
+        if expressions is None:
+            return cls(problem, problem.reference)  # type: ignore[arg-type]
+        return cls(problem, on_points(expressions, problem.coordinates))
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """Evaluate at `points (n, dim)`."""
+        values = np.asarray(self.function(points), float).reshape(len(points), -1)
+        if values.shape[1] != len(self.problem.unknowns):
+            raise ValueError(
+                f"the reference of {self.problem.name!r} gives {values.shape[1]} columns for "
+                f"{len(self.problem.unknowns)} unknowns; return values (n, unknowns)"
+            )
+        return values
+
+    def derivative(self, orders: Sequence[int]) -> ExactField:
+        """The partial derivative: exact for expressions, fourth-order differences for a function."""
+        total = tuple(orders)
+        expressions = self.problem.exact_expressions
+        if expressions is not None:
+            total = tuple(a + b for a, b in zip(orders, self.orders or (0,) * len(total), strict=True))
+            counts = [(c, n) for c, n in zip(self.problem.coordinates, total, strict=True) if n]
+            derived = [e.diff(*counts) if counts else e for e in expressions]
+            return ExactField(self.problem, on_points(derived, self.problem.coordinates), total)
+        function = self.function
+        for axis, n in enumerate(total):
+            for _ in range(n):
+                function = self._difference(function, axis)
+        return replace(self, function=function)
+
+    def _difference(self, f: Callable[[np.ndarray], np.ndarray], axis: int) -> Callable[[np.ndarray], np.ndarray]:
+        low, high = list(intervals(self.problem).values())[axis]
+        h = DIFFERENCE_STEP * (high - low)
+
+        def difference(points: np.ndarray) -> np.ndarray:
+            def at(offset: float) -> np.ndarray:
+                moved = points.copy()
+                moved[:, axis] += offset
+                return f(moved)
+
+            return (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h)
+
+        return difference
+
+
+class Interpolator(Protocol):
+    """One axis of a grid: the matrix `(m, n)` that takes nodal values to (derivatives of) the interpolant."""
+
+    def interpolation(self, points: np.ndarray, order: int = 0) -> csr_array | np.ndarray: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """The time axis of a run in progress: Hermite interpolation between its states, the last one held beyond.
+
+    Attributes:
+        times: Times of the states `(nt,)`; nodal values are the states, then their rates, `(2 nt,)`.
+    """
+
+    times: np.ndarray
+
+    def interpolation(self, points: np.ndarray, order: int = 0) -> csr_array:
+        """The matrix `(m, 2 nt)` from states and rates to the order-th derivative at times `points (m,)`."""
+        return HermiteTimes(self.times).interpolation(np.clip(points, self.times[0], self.times[-1]), order)
+
+
+@dataclass(frozen=True)
+class GridField(Field):
+    """Values at the nodes of a tensor grid, with the interpolation that belongs to each axis.
+
+    Attributes:
+        axes: One interpolator per coordinate.
+        values: Nodal values `(unknowns, n_1, n_2, …)`.
+    """
+
+    problem: Problem
+    axes: tuple[Interpolator, ...] = field(repr=False)
+    values: np.ndarray = field(repr=False)
+    orders: tuple[int, ...] = ()
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """Interpolate at `points (n, dim)`."""
+        matrices = self._matrices(list(points.T))
+        return np.stack([scattered_interpolate(matrices, v) for v in self.values], axis=1)
+
+    def on_axes(self, axes: Sequence[np.ndarray]) -> Grid:
+        """Values on a tensor grid, one axis at a time."""
+        matrices = self._matrices(axes)
+        return self._grid(axes, np.stack([tensor_interpolate(matrices, v) for v in self.values]))
+
+    def derivative(self, orders: Sequence[int]) -> GridField:
+        """The derivative of the interpolant."""
+        return replace(self, orders=tuple(a + b for a, b in zip(orders, self._orders, strict=True)))
+
+    @property
+    def _orders(self) -> tuple[int, ...]:
+        return self.orders or (0,) * len(self.axes)
+
+    def _matrices(self, columns: Sequence[np.ndarray]) -> list[csr_array | np.ndarray]:
+        return [a.interpolation(c, n) for a, c, n in zip(self.axes, columns, self._orders, strict=True)]

@@ -1,0 +1,86 @@
+"""Settings as text and as data: frozen dataclasses to JSON, and from a line such as `etdrk4:points=128`."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+
+def describe(value: Any) -> Any:
+    """Settings as JSON-able data: a dataclass becomes {"type": name, field: …}."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: describe(getattr(value, f.name)) for f in dataclasses.fields(value) if f.repr}
+        return {"type": type(value).__name__, **fields}
+    if isinstance(value, list | tuple):
+        return [describe(v) for v in value]
+    if isinstance(value, Mapping):
+        return {str(k): describe(v) for k, v in value.items()}
+    if isinstance(value, enum.Enum):
+        return value.value
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)
+
+
+def parse(text: str, known: Mapping[str, type]) -> Any:
+    """Settings from one line, such as `etdrk4`, `etdrk4:points=128,steps=400` or `pinn:network=Mlp(width=40)`.
+
+    Args:
+        text: A name from `known`, then optionally a colon and fields; values are numbers, names in quotes, lists,
+            or calls of a class in `known`.
+        known: Name → dataclass.  Nothing else can be named, and nothing is executed but their constructors.
+
+    Raises:
+        ValueError: If a name or field is unknown or a value is not of these kinds.
+    """
+    name, _, fields = text.partition(":")
+    kind = _lookup(name.strip(), known)
+    try:
+        call = ast.parse(f"f({fields})", mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ValueError(f"{text!r}: expected NAME:field=value,field=value after the name {name!r}") from None
+    if not isinstance(call, ast.Call):
+        raise ValueError(f"{text!r}: expected NAME:field=value,field=value")
+    return _construct(kind, call, known, text)
+
+
+def _construct(kind: type, call: ast.Call, known: Mapping[str, type], text: str) -> Any:
+    from pinnlab.lint import did_you_mean
+
+    names = [f.name for f in dataclasses.fields(kind) if f.init]
+    if call.args:
+        raise ValueError(f"{text!r}: name every field of {kind.__name__}, as in {names[0] if names else '…'}=…")
+    values = {}
+    for keyword in call.keywords:
+        if keyword.arg not in names:
+            hint = did_you_mean(str(keyword.arg), names)
+            raise ValueError(f"{text!r}: {kind.__name__} has no field {keyword.arg!r}{hint}; it has {', '.join(names)}")
+        values[keyword.arg] = _value(keyword.value, known, text)
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(f"{text!r}: {kind.__name__} rejects these settings: {error}") from None
+
+
+def _value(node: ast.expr, known: Mapping[str, type], text: str) -> Any:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return _construct(_lookup(node.func.id, known), node, known, text)
+    if isinstance(node, ast.Name) and node.id in known:
+        return _construct(known[node.id], ast.Call(node, [], []), known, text)
+    if isinstance(node, ast.List | ast.Tuple):
+        return tuple(_value(n, known, text) for n in node.elts)
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError):
+        raise ValueError(f"{text!r}: {ast.unparse(node)} is neither a number, a quoted text nor settings") from None
+
+
+def _lookup(name: str, known: Mapping[str, type]) -> type:
+    from pinnlab.lint import did_you_mean
+
+    if name not in known:
+        raise ValueError(f"there is no {name!r}{did_you_mean(name, known)}; known are {', '.join(sorted(known))}")
+    return known[name]

@@ -1,0 +1,267 @@
+"""What a solve returns: an answer, how it was obtained, and how far it can be trusted."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pinnlab.errors import SolveFailed
+from pinnlab.field import Field, Grid, GridField, file_order, intervals
+from pinnlab.files import hdf5
+from pinnlab.files.contents import BOUND, Contents
+from pinnlab.numerics.axes import StencilAxis
+from pinnlab.problem import Problem
+from pinnlab.settings import describe
+from pinnlab.solver import Solver, Status
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.figure import Figure
+
+History = Mapping[str, np.ndarray]
+
+# Nodes per axis of exported grids: time first, then per axis of space for one, two and three dimensions.
+TIME_NODES = 101
+SPACE_NODES = {0: 0, 1: 401, 2: 129, 3: 65}
+
+
+@dataclass(frozen=True)
+class ErrorBound:
+    """A measured bound on the error of a classical solution, from refinement in space and in time separately.
+
+    Attributes:
+        metrics: Name of a metric → bound on its value against the true solution.
+        space: Share of the relative L2 bound that comes from the resolution in space.
+        time: Share that comes from the resolution in time.
+        times: Nodes of the bound in time `(nt,)`; empty for a steady problem.
+        in_time: Name of an unknown → bound on its largest error at each of `times`; a scalar array if steady.
+        requested: The tolerance that was asked for.
+    """
+
+    metrics: Mapping[str, float]
+    space: float
+    time: float
+    times: np.ndarray = field(repr=False)
+    in_time: Mapping[str, np.ndarray] = field(repr=False)
+    requested: float = 0.0
+
+    @property
+    def reached(self) -> bool:
+        """Whether the bound is within the tolerance that was asked for."""
+        return self.metrics["relative_l2"] <= self.requested
+
+
+@dataclass(frozen=True)
+class Solution:
+    """An answer with its history.
+
+    Attributes:
+        problem: What was solved.
+        solver: The settings that solved it; plain data if the solution was read from a file.
+        field: The answer as a function.
+        status: DONE, DIVERGED, or RUNNING if the budget ended first.
+        seconds: Wall time of the solver's own work, monitors and checkpoints excluded.
+        history: Column → array; "step", "seconds" and the scalars that the solver reported.
+        bound: The error bar, for references.
+        seed: The seed of every random draw.
+        device: Where it ran.
+        dtype: Floating-point type of the arithmetic.
+        failure: Why it DIVERGED; the field is then that of the last good state.
+    """
+
+    problem: Problem
+    solver: Solver | Mapping[str, Any]
+    field: Field = field(repr=False)
+    status: Status
+    seconds: float
+    history: History = field(default_factory=dict, repr=False)
+    bound: ErrorBound | None = None
+    seed: int = 0
+    device: str = "cpu"
+    dtype: str = "float64"
+    failure: str = ""
+
+    @property
+    def error_bound(self) -> float | None:
+        """Bound on the relative L2 error against the true solution, or None where none was measured."""
+        return None if self.bound is None else self.bound.metrics["relative_l2"]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The solver's settings as plain data."""
+        return dict(self.solver) if isinstance(self.solver, Mapping) else describe(self.solver)
+
+    def checked(self) -> Solution:
+        """The solution itself, if it may be used.
+
+        Raises:
+            SolveFailed: If a monitored value became non-finite.
+        """
+        if self.status is Status.DIVERGED:
+            raise SolveFailed(
+                f"{self.settings['type']} on {self.problem.name!r} diverged: {self.failure}; "
+                "take smaller steps or a finer resolution"
+            )
+        return self
+
+    # -- files ---------------------------------------------------------------------------------------------
+
+    def on_grid(self, shape: Sequence[int] | None = None) -> Grid:
+        """Values on an equispaced grid in file order, (t, z, y, x); a default resolution if no shape is given."""
+        return self.field.on_grid(default_shape(self.problem) if shape is None else shape)
+
+    def contents(self, shape: Sequence[int] | None = None) -> Contents:
+        """Everything that a file holds: fields on a grid, bounds, problem, solver, history, provenance."""
+        grid, problem = self.on_grid(shape), self.problem
+        time = None if problem.time is None else problem.time.name
+        return Contents(
+            axes=grid.axes,
+            time=time,
+            fields=grid.values,
+            bounds=self._bounds(grid.axes.get(time or "")),
+            title=f"{problem.name} by {self.settings['type']}",
+            problem_json=problem.to_json(),
+            problem_sha256=problem.sha256,
+            problem_latex=problem._repr_latex_(),
+            parameters={p.name: float(p.value) for p in problem.parameters if p.value is not None and p.value.is_number},
+            solver_json=json.dumps(self.settings),
+            history=dict(self.history),
+            metrics={} if self.bound is None else {f"bound_{k}": v for k, v in self.bound.metrics.items()},
+            provenance=self._provenance(),
+        )
+
+    def to_hdf5(self, path: str | os.PathLike[str], shape: Sequence[int] | None = None) -> None:
+        """Write one file that h5py, xarray and ParaView open; it replaces an existing one only when complete.
+
+        Args:
+            path: The file, by custom with the suffix .hdf.
+            shape: Nodes per axis in file order, (t, z, y, x).
+        """
+        hdf5.write(path, self.contents(shape))
+
+    @staticmethod
+    def from_hdf5(path: str | os.PathLike[str]) -> Solution:
+        """Read a solution back; between the nodes of its grid the field is interpolated to sixth order.
+
+        Raises:
+            ValueError: If the file is no result of pinnlab, or is damaged.
+        """
+        return from_contents(hdf5.read(path))
+
+    def to_xarray(self, shape: Sequence[int] | None = None) -> xarray.Dataset:
+        """The fields on a grid as an xarray.Dataset; needs the extra `xarray`."""
+        from pinnlab.files.export import to_xarray
+
+        return to_xarray(self.contents(shape))
+
+    def to_vtu(self, path: str | os.PathLike[str], shape: Sequence[int] | None = None) -> None:
+        """Write the fields as VTU, one file per time step with a .pvd that lists them."""
+        from pinnlab.files.export import contents_to_vtu
+
+        contents_to_vtu(self.contents(shape), path)
+
+    def plot(self) -> Figure:
+        """A matplotlib figure of the fields."""
+        from pinnlab.plots import plot_solution
+
+        return plot_solution(self.problem, self.on_grid())
+
+    def _bounds(self, times: np.ndarray | None) -> dict[str, np.ndarray]:
+        if self.bound is None:
+            return {}
+        named = ((f"{name}{BOUND}", values) for name, values in self.bound.in_time.items())
+        if times is None:
+            return {name: np.asarray(values) for name, values in named}
+        return {name: _stepwise_maximum(times, self.bound.times, values) for name, values in named}
+
+    def _provenance(self) -> dict[str, str]:
+        import torch
+
+        import pinnlab
+
+        return {
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "software": f"pinnlab {version()}",
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "machine": platform.machine(),
+            "status": self.status.value,
+            "seconds": repr(self.seconds),
+            "seed": str(self.seed),
+            "device": self.device,
+            "dtype": self.dtype,
+            "package": pinnlab.__name__,
+        }
+
+
+def version() -> str:
+    """The version of the installed distribution."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("pinnlab-pde")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def default_shape(problem: Problem) -> tuple[int, ...]:
+    """Nodes per axis of an exported grid, in file order."""
+    dim = len(problem.space)
+    if dim not in SPACE_NODES:
+        raise ValueError(f"problem {problem.name!r} has {dim} dimensions in space; say the shape of the grid")
+    space = (SPACE_NODES[dim],) * dim
+    return space if problem.time is None else (TIME_NODES, *space)
+
+
+def from_contents(contents: Contents) -> Solution:
+    """A solution from what a file holds.
+
+    Raises:
+        ValueError: If the stored problem and the stored fields do not belong together.
+    """
+    problem = Problem.from_json(contents.problem_json)
+    if tuple(contents.axes) != file_order(problem) or set(contents.fields) != set(problem.names):
+        raise ValueError(f"the file's fields {tuple(contents.fields)} on {tuple(contents.axes)} are not those of its problem")
+    order = [list(contents.axes).index(c.name) for c in problem.coordinates]
+    values = np.stack([np.asarray(contents.fields[name], float).transpose(order) for name in problem.names])
+    axes = tuple(_stencil(contents.axes[name]) for name in intervals(problem))
+    told = contents.provenance
+    return Solution(
+        problem=problem,
+        solver=json.loads(contents.solver_json),
+        field=GridField(problem, axes, values),
+        status=Status(told.get("status", "done")),
+        seconds=float(told.get("seconds", "nan")),
+        history=dict(contents.history),
+        bound=_stored_bound(problem, contents),
+        seed=int(told.get("seed", "0")),
+        device=told.get("device", "unknown"),
+        dtype=told.get("dtype", "unknown"),
+    )
+
+
+def _stencil(nodes: np.ndarray) -> StencilAxis:
+    return StencilAxis(tuple(nodes), accuracy=4)
+
+
+def _stored_bound(problem: Problem, contents: Contents) -> ErrorBound | None:
+    metrics = {k.removeprefix("bound_"): v for k, v in contents.metrics.items() if k.startswith("bound_")}
+    if not metrics:
+        return None
+    times = np.zeros(0) if contents.time is None else contents.axes[contents.time]
+    in_time = {name: np.asarray(contents.bounds[f"{name}{BOUND}"]) for name in problem.names}
+    return ErrorBound(metrics, float("nan"), float("nan"), times, in_time)
+
+
+def _stepwise_maximum(times: np.ndarray, nodes: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """At each time the larger of the values at the two nodes around it, so that a bound stays one."""
+    right = np.clip(np.searchsorted(nodes, times), 0, len(nodes) - 1)
+    return np.maximum(values[np.maximum(right - 1, 0)], values[right])

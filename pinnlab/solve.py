@@ -1,0 +1,223 @@
+"""The one loop that runs every solver: clock, history, checkpoints, monitors, non-finite guard."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from pinnlab.errors import SolveFailed
+from pinnlab.field import Field
+from pinnlab.files import checkpoint as files
+from pinnlab.problem import Problem
+from pinnlab.settings import describe
+from pinnlab.solution import Solution
+from pinnlab.solver import Method, Solver, Status
+
+# A checkpoint is written after the first step, then whenever this many seconds have passed, but so seldom that
+# writing takes at most this share of the time.
+CHECKPOINT_SECONDS = 5.0
+CHECKPOINT_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a monitor sees after a step.
+
+    Attributes:
+        step: Steps done so far.
+        seconds: Seconds of the solver's own work so far.
+        scalars: What the step reported.
+        field: Gives the current answer when called.
+    """
+
+    step: int
+    seconds: float
+    scalars: Mapping[str, float]
+    field: Callable[[], Field]
+
+
+# A monitor may return further scalars, which join the history.
+Monitor = Callable[[Progress], Mapping[str, float] | None]
+
+
+def solve(
+    problem: Problem,
+    solver: Solver,
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    max_steps: int | None = None,
+    max_seconds: float | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    monitors: Sequence[Monitor] = (),
+) -> Solution:
+    """Run `solver` on `problem` until it is done, diverges, or has spent its budget.
+
+    Args:
+        problem: What to solve.
+        solver: The settings of a method.
+        seed: Of every random draw.
+        device: "auto" (CUDA where there is one and the solver runs on it, else the CPU), "cpu", "cuda", "cuda:1", …
+        max_steps: Budget in steps, those before a resumption counted in.
+        max_seconds: Budget in seconds of the solver's own work, likewise.
+        checkpoint: File that holds the state of the run; replaced whole, so it is never half-written.
+        resume: Go on from `checkpoint` if that file exists; the answer is then the same as without interruption.
+        monitors: Functions called after every step.
+
+    Raises:
+        UnsupportedProblem: If the solver cannot take the problem.
+        ValueError: If the checkpoint is damaged or of another run.
+    """
+    if resume and checkpoint is None:
+        raise ValueError("solve: resume=True needs checkpoint=FILE")
+    method = _compiled(problem, solver, device)
+    keeper = None if checkpoint is None else _Keeper(checkpoint, problem, solver, seed)
+    run = _Run(method, method.init(seed))
+    if resume and keeper is not None and os.path.exists(checkpoint):  # type: ignore[arg-type]
+        keeper.restore(run)
+    _loop(run, max_steps, max_seconds, keeper, monitors)
+    return Solution(
+        problem=problem,
+        solver=solver,
+        field=method.field(run.state),
+        status=run.status,
+        seconds=run.seconds,
+        history=run.columns(),
+        seed=seed,
+        device=str(method.device),
+        dtype=method.dtype,
+        failure=run.failure,
+    )
+
+
+def resolve_device(device: str) -> torch.device:
+    """The torch device of a name; "auto" is CUDA where there is one.
+
+    Raises:
+        ValueError: If the name is no device, or the device is not there.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+    except RuntimeError:
+        raise ValueError(f"device {device!r} is not known; say 'auto', 'cpu' or 'cuda'") from None
+    if found.type == "cuda" and (not torch.cuda.is_available() or (found.index or 0) >= torch.cuda.device_count()):
+        raise ValueError(f"device {device!r}: there are {torch.cuda.device_count()} CUDA devices here; say 'cpu'")
+    return found
+
+
+def _compiled(problem: Problem, solver: Solver, device: str) -> Method[Any]:
+    from pinnlab.errors import UnsupportedProblem
+
+    chosen = resolve_device(device)
+    try:
+        return solver.compile(problem, chosen)
+    except UnsupportedProblem:
+        if device != "auto" or chosen.type == "cpu":
+            raise
+        return solver.compile(problem, torch.device("cpu"))
+
+
+@dataclass
+class _Run:
+    """A run in progress: the state, the clock, and the rows of the history."""
+
+    method: Method[Any]
+    state: Any
+    step: int = 0
+    seconds: float = 0.0
+    status: Status = Status.RUNNING
+    failure: str = ""
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        names = dict.fromkeys(name for row in self.rows for name in row)
+        return {name: np.array([row.get(name, math.nan) for row in self.rows]) for name in names}
+
+
+def _loop(
+    run: _Run,
+    max_steps: int | None,
+    max_seconds: float | None,
+    keeper: _Keeper | None,
+    monitors: Sequence[Monitor],
+) -> None:
+    run.status = run.method.status(run.state)
+    while run.status is Status.RUNNING and not _spent(run, max_steps, max_seconds):
+        start = time.perf_counter()
+        failure = None
+        try:
+            state, scalars = run.method.step(run.state)
+        except SolveFailed as error:
+            failure, scalars = str(error), {}
+        run.seconds += time.perf_counter() - start
+        bad = [name for name, value in scalars.items() if not math.isfinite(value)]
+        if failure is not None or bad:
+            run.status = Status.DIVERGED
+            run.failure = failure or f"{', '.join(bad)} became non-finite in step {run.step + 1}"
+            return
+        run.state, run.step = state, run.step + 1
+        row = {"step": run.step, "seconds": run.seconds, **scalars}
+        progress = Progress(run.step, run.seconds, scalars, lambda state=state: run.method.field(state))
+        for monitor in monitors:
+            row |= monitor(progress) or {}
+        run.rows.append(row)
+        run.status = run.method.status(run.state)
+        if keeper is not None:
+            keeper.after_step(run)
+    if keeper is not None:
+        keeper.save(run)
+
+
+def _spent(run: _Run, max_steps: int | None, max_seconds: float | None) -> bool:
+    return (max_steps is not None and run.step >= max_steps) or (max_seconds is not None and run.seconds >= max_seconds)
+
+
+class _Keeper:
+    """Writes and reads the checkpoint of one run."""
+
+    def __init__(self, path: str | os.PathLike[str], problem: Problem, solver: Solver, seed: int) -> None:
+        self._path = path
+        self._identity = {"problem": problem.sha256, "solver": json.dumps(describe(solver)), "seed": seed}
+        self._due = 0.0
+
+    def after_step(self, run: _Run) -> None:
+        if time.monotonic() >= self._due:
+            self.save(run)
+
+    def save(self, run: _Run) -> None:
+        start = time.monotonic()
+        columns = run.columns()
+        extra = {"identity": self._identity, "step": run.step, "seconds": run.seconds, "history": columns}
+        files.save(self._path, run.state, extra)
+        now = time.monotonic()
+        self._due = now + max(CHECKPOINT_SECONDS, (now - start) / CHECKPOINT_SHARE)
+
+    def restore(self, run: _Run) -> None:
+        """Put the stored state into a run.
+
+        Raises:
+            ValueError: If the checkpoint belongs to another problem, solver or seed.
+        """
+        state, extra = files.load(self._path, run.state)
+        stored = extra.get("identity", {})
+        for key, value in self._identity.items():
+            if stored.get(key) != value:
+                raise ValueError(
+                    f"checkpoint {os.fspath(self._path)}: it belongs to another {key} ({str(stored.get(key))[:80]}); "
+                    "resume with the same problem, settings and seed, or name another file"
+                )
+        run.state, run.step, run.seconds = state, int(extra["step"]), float(extra["seconds"])
+        columns = extra["history"]
+        n = len(next(iter(columns.values()), ()))
+        run.rows = [{k: float(v[i]) for k, v in columns.items() if not math.isnan(v[i])} for i in range(n)]

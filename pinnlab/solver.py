@@ -1,0 +1,114 @@
+"""The contract between a problem and any numerical method."""
+
+from __future__ import annotations
+
+import abc
+import enum
+import re
+from typing import Generic, Self, TypeVar
+
+import torch
+
+from pinnlab.errors import UnsupportedProblem
+from pinnlab.field import Field
+from pinnlab.problem import Problem
+
+State = TypeVar("State")
+
+CPU = torch.device("cpu")
+
+
+class Status(enum.Enum):
+    """Whether another step is wanted; a solution that is RUNNING was stopped by its budget."""
+
+    RUNNING = "running"
+    DONE = "done"
+    DIVERGED = "diverged"
+
+
+class Method(abc.ABC, Generic[State]):
+    """A solver compiled for one problem: the static part, never checkpointed.
+
+    `State` is a dataclass of arrays, tensors, numbers, strings, random generators and lists or dictionaries of
+    these; it is all that a checkpoint holds.
+
+    Attributes:
+        device: Where the arithmetic runs.
+        dtype: Its floating-point type.
+    """
+
+    device: torch.device = CPU
+    dtype: str = "float64"
+
+    @abc.abstractmethod
+    def init(self, seed: int) -> State:
+        """The state before the first step."""
+
+    @abc.abstractmethod
+    def step(self, state: State) -> tuple[State, dict[str, float]]:
+        """Advance by one unit of work that may be checkpointed; report scalars for the history.
+
+        The given state stays as it is, so that the last good one survives a step that fails.
+        """
+
+    @abc.abstractmethod
+    def status(self, state: State) -> Status:
+        """Whether another `step` is wanted."""
+
+    @abc.abstractmethod
+    def field(self, state: State) -> Field:
+        """The current answer, valid at any time after `init`."""
+
+
+class Solver(abc.ABC):
+    """The settings of one numerical method: a frozen dataclass that prints, compares and serialises."""
+
+    @abc.abstractmethod
+    def compile(self, problem: Problem, device: torch.device = CPU) -> Method:
+        """Lower `problem` once, for arithmetic on `device`.
+
+        Raises:
+            UnsupportedProblem: If this method cannot represent `problem` or does not run on `device`.
+        """
+
+
+class Refinable(Solver):
+    """A classical solver whose resolution in space and in time can be raised separately."""
+
+    @abc.abstractmethod
+    def finer_in_space(self, problem: Problem) -> Self | None:
+        """The solver at the next resolution in space, or None if there is nothing to refine or no room left."""
+
+    @abc.abstractmethod
+    def finer_in_time(self, problem: Problem) -> Self | None:
+        """The solver at the next resolution in time, or None if there is nothing to refine or no room left."""
+
+
+def solver_name(solver: Solver | type[Solver]) -> str:
+    """The name on the command line: the class's in kebab case, such as method-of-lines."""
+    name = solver.__name__ if isinstance(solver, type) else type(solver).__name__
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+
+
+def require_cpu(solver: Solver, device: torch.device) -> None:
+    """Refuse any device but the CPU, for solvers built on numpy and scipy.
+
+    Raises:
+        UnsupportedProblem: If the device is another one.
+    """
+    if device.type != "cpu":
+        raise UnsupportedProblem(f"{type(solver).__name__} runs on the CPU only, not on {device}; say device='cpu'")
+
+
+def require_known_parameters(solver: Solver, problem: Problem) -> None:
+    """Refuse problems with parameters that are still to be inferred.
+
+    Raises:
+        UnsupportedProblem: If there is one.
+    """
+    unknown = [p.name for p in problem.parameters if p.is_unknown]
+    if unknown:
+        raise UnsupportedProblem(
+            f"{type(solver).__name__} on {problem.name!r}: the parameter {unknown[0]} is unknown; "
+            f"give it a value with problem.with_parameters({unknown[0]}=…)"
+        )

@@ -1,0 +1,51 @@
+"""The contract between a loss and an optimiser: a sum of squares of a flat vector."""
+
+from __future__ import annotations
+
+import abc
+
+import torch
+from torch import Tensor
+
+
+class LeastSquares(abc.ABC):
+    """loss(theta) = sum_i residuals(theta)_i^2, theta (P,), residuals (N,)."""
+
+    @abc.abstractmethod
+    def residuals(self, theta: Tensor) -> Tensor:
+        """The residuals (N,), differentiable with respect to `theta (P,)` by autograd."""
+
+    @abc.abstractmethod
+    def jacobian(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """Residuals (N,) and their Jacobian (N, P), both detached."""
+
+    @property
+    @abc.abstractmethod
+    def count(self) -> int:
+        """The number N of residuals."""
+
+    def normal_equations(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Residuals r (N,), J'r (P,) and J'J (P, P), all detached; override it to keep J (N, P) out of memory."""
+        residuals, jacobian = self.jacobian(theta)
+        return residuals, jacobian.T @ residuals, gram_matrix(jacobian)
+
+    def value_and_gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss () and its gradient (P,), both detached."""
+        leaf = theta.detach().clone().requires_grad_(True)
+        with torch.enable_grad():
+            loss = torch.square(self.residuals(leaf)).sum()
+        (gradient,) = torch.autograd.grad(loss, leaf)
+        return loss.detach(), gradient
+
+
+def gram_matrix(matrix: Tensor, blocks: int = 4) -> Tensor:
+    """M'M for M (N, P), by block columns and symmetry: (blocks + 1) / (2 blocks) of the full product's operations."""
+    p = matrix.shape[1]
+    width = -(-p // blocks)
+    gram = matrix.new_empty(p, p)
+    for i in range(0, p, width):
+        upto = min(i + width, p)
+        strip = matrix[:, i:upto].T @ matrix[:, :upto]
+        gram[i:upto, :upto] = strip
+        gram[:i, i:upto] = strip[:, :i].T
+    return gram

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -72,6 +73,8 @@ def parameter(
     if unknown:
         if value is not None or guess is None:
             raise ValueError(f"parameter {name!r}: an unknown parameter has a guess and no value")
+        if not math.isfinite(guess):
+            raise ValueError(f"parameter {name!r}: the guess must be a finite number, got {guess}")
         if bounds is not None and not bounds[0] < guess < bounds[1]:
             raise ValueError(f"parameter {name!r}: the guess {guess} is outside its bounds {bounds}")
         return Parameter(name, None, float(guess), bounds)
@@ -82,6 +85,13 @@ def parameter(
     expression = sp.sympify(value) if not isinstance(value, str) else None
     if expression is None or expression.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         raise ValueError(f"parameter {name!r}: its value must be a finite number or expression, got {value!r}")
+    if expression.is_real is False:
+        raise ValueError(f"parameter {name!r}: its value must be real, got {value!r}")
+    if parameters_of(expression):
+        raise ValueError(
+            f"parameter {name!r}: its value {expression} holds another parameter; write that one's number, "
+            "or the combination where it is used"
+        )
     return Parameter(name, expression)
 
 
@@ -190,3 +200,9 @@ def with_values(expression: Expr) -> Expr:
     """The expression with every known parameter replaced by its value, derivatives left as written."""
     known = {p: p.value for p in parameters_of(expression) if p.value is not None}
     return expression.xreplace(known) if known else expression
+
+
+def with_coefficients(expression: Expr) -> Expr:
+    """The expression with every parameter that is a function of the coordinates replaced by that function."""
+    varying = {p: p.value for p in parameters_of(expression) if p.value is not None and p.value.free_symbols}
+    return expression.xreplace(varying) if varying else expression

@@ -108,7 +108,7 @@ def _interval(coordinate: sp.Symbol, bounds: Any) -> tuple[float, float]:
         raise ValueError(f"Box: {coordinate!r} is not a coordinate; make it with sympy.symbols")
     try:
         lower, upper = (float(b) for b in bounds)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"Box: the bounds of {coordinate} must be two numbers, got {bounds!r}") from None
     if not (math.isfinite(lower) and math.isfinite(upper)):
         raise ValueError(f"Box: the bounds of {coordinate} must be finite, got ({lower}, {upper})")

@@ -187,13 +187,14 @@ def to_xarray(contents: Contents) -> xarray.Dataset:
     """The axes, fields and bounds as an xarray data set that shares the memory of `contents`.
 
     Raises:
-        ModuleNotFoundError: If xarray is not installed; the message says how to install it.
+        ValueError: If xarray is not installed; the message says how to install it.
     """
     try:
         import xarray
     except ModuleNotFoundError as error:
-        message = 'to_xarray needs xarray, which is not installed: pip install "pinnlab-pde[xarray]"'
-        raise ModuleNotFoundError(message) from error
+        raise ValueError(
+            'to_xarray needs xarray, which is not installed: pip install "pinnlab-pde[xarray]"'
+        ) from error
     variables = {
         name: (dimensions, values, {"units": contents.unit(name), "long_name": contents.long_name(name)})
         for name, (dimensions, values) in _variables(contents).items()
@@ -284,13 +285,12 @@ def _words(numbers: list[int]) -> str:
 
 
 def _mesh(contents: Contents) -> tuple[np.ndarray, tuple[str, np.ndarray]]:
-    """Points (n, 3) of the grid, x varying fastest, and the cells between them along all axes of two or "
-    "more points."""
+    """Points (n, 3) of the grid, x fastest, and cells along all axes of two points or more."""
     axes = [contents.axes[name] for name in contents.space]
     sizes = [len(values) for values in axes]
     points = np.zeros((int(np.prod(sizes)), 3))
-    for column, values in enumerate(reversed(np.meshgrid(*axes, indexing="ij"))):
-        points[:, column] = values.ravel()
+    for n, values in enumerate(np.meshgrid(*axes, indexing="ij")):
+        points[:, len(axes) - 1 - n] = values.ravel()
     numbers = np.arange(len(points)).reshape([size for size in sizes if size > 1] or [1])
     dimension = sum(size > 1 for size in sizes)
     corners = []

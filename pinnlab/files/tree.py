@@ -152,13 +152,13 @@ class Decoder:
         """
         if node is None:
             return None
-        kind = next(iter(node)) if isinstance(node, dict) else type(node).__name__
+        kind = next(iter(node), "nothing") if isinstance(node, dict) else type(node).__name__
         found = _kind(into)
         if into is not None and found != kind and not {found, kind} <= NUMBERS:
             raise ValueError(f"{path} is of the kind {kind} in the file and {found} here; {ORIGIN}")
         if kind in ("bool", "int", "str"):
             return node
-        content = node[kind]
+        content = typing.cast(dict[str, Any], node)[kind]
         if kind == "float":
             return float(content)
         if kind in ("list", "tuple"):

@@ -1,4 +1,4 @@
-"""Where coordinates enter a network: scaled to [-1, 1], or wrapped on a circle where the domain is periodic."""
+"""Where coordinates enter a network: scaled to [-1, 1], or wrapped on a circle if they are periodic."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ class Inputs:
             )
         for i, (a, b) in enumerate(zip(self.lower, self.upper, strict=True)):
             if not (math.isfinite(a) and math.isfinite(b) and a < b):
-                raise ValueError(f"Inputs: coordinate {i} has bounds ({a}, {b}); give finite bounds, lower < upper")
+                raise ValueError(
+                    f"Inputs: coordinate {i} has bounds ({a}, {b}); give finite bounds, lower < upper"
+                )
 
     @property
     def dim(self) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ class Perceptron(torch.nn.Module):
         self.activation = activation
         self.layers = torch.nn.ModuleList(
             torch.nn.utils.skip_init(torch.nn.Linear, a, b, dtype=torch.float64)
-            for a, b in zip(sizes, sizes[1:], strict=False)
+            for a, b in itertools.pairwise(sizes)
         )
 
     def forward(self, points: Any) -> Any:
@@ -49,7 +50,7 @@ class Mlp:
 
     width: int = 20
     depth: int = 3
-    activation: Activation = Tanh()
+    activation: Activation = field(default_factory=Tanh)
 
     def __post_init__(self) -> None:
         for name, value in (("width", self.width), ("depth", self.depth)):
@@ -60,7 +61,9 @@ class Mlp:
         """A fresh network on the generator's device; equal generators give equal weights."""
         network = Perceptron(inputs, (*[self.width] * self.depth, outputs), self.activation)
         network.to(generator.device)
-        for layer in network.layers:
-            torch.nn.init.xavier_normal_(layer.weight, generator=generator)
-            torch.nn.init.zeros_(layer.bias)
+        for parameter in network.parameters():
+            if parameter.ndim == 2:
+                torch.nn.init.xavier_normal_(parameter, generator=generator)
+            else:
+                torch.nn.init.zeros_(parameter)
         return network

@@ -47,7 +47,7 @@ class Series:
     ) -> Any:
         rule = RULES.get(func)
         if rule is None:
-            name = getattr(func, "__qualname__", repr(func))
+            name = getattr(func, "__name__", repr(func))
             raise NotImplementedError(
                 f"Series: no Taylor rule for {name}; write the network with operations that have one "
                 f"({', '.join(sorted({f.__name__.strip('_') for f in RULES}))}), "
@@ -96,7 +96,7 @@ class Series:
 
 
 def add(x: Any, y: Any, *, alpha: float = 1) -> Series:
-    """x + alpha y, where at least one of the two is a series."""
+    """The sum x + alpha y, where at least one of the two is a series."""
     if not isinstance(x, Series):
         x, y, alpha = y * alpha, x, 1
     if alpha != 1:
@@ -120,7 +120,7 @@ def multiply(x: Any, y: Any) -> Series:
 
 
 def divide(x: Any, y: Any) -> Series:
-    """x / y, where y is a number, a tensor or a series: from x = (x / y) y, order by order."""
+    """The quotient x / y, where y is a number, a tensor or a series: from x = (x / y) y, order by order."""
     if not isinstance(y, Series):
         return x._each(lambda c: c / y)
     if not isinstance(x, Series):
@@ -136,24 +136,24 @@ def divide(x: Any, y: Any) -> Series:
 
 
 def linear(x: Series, weight: Tensor, bias: Tensor | None = None) -> Series:
-    """x W' + b: the bias enters the value only."""
+    """The layer x W' + b: the bias enters the value only."""
     head, *rest = x.coefficients
     apply = torch.nn.functional.linear
     return Series([apply(head, weight, bias), *(apply(c, weight) for c in rest)], x.reach)
 
 
 def tanh(x: Series) -> Series:
-    """y' = (1 - y^2) x'."""
+    """Solve y' = (1 - y^2) x'."""
     return _solve_autonomous(x, torch.tanh(x.coefficients[0]), offset=1.0, slope=0.0, curvature=-1.0)
 
 
 def sigmoid(x: Series) -> Series:
-    """y' = (y - y^2) x'."""
+    """Solve y' = (y - y^2) x'."""
     return _solve_autonomous(x, torch.sigmoid(x.coefficients[0]), offset=0.0, slope=1.0, curvature=-1.0)
 
 
 def exp(x: Series) -> Series:
-    """y' = y x'."""
+    """Solve y' = y x'."""
     y = [torch.exp(x.coefficients[0])]
     for k in range(1, x.order + 1):
         y.append(_driven(x, y, k))
@@ -161,7 +161,7 @@ def exp(x: Series) -> Series:
 
 
 def sin_and_cos(x: Series) -> tuple[Series, Series]:
-    """s' = c x' and c' = -s x'."""
+    """Solve s' = c x' and c' = -s x'."""
     s, c = [torch.sin(x.coefficients[0])], [torch.cos(x.coefficients[0])]
     for k in range(1, x.order + 1):
         next_s, next_c = _driven(x, c, k), -_driven(x, s, k)
@@ -171,7 +171,7 @@ def sin_and_cos(x: Series) -> tuple[Series, Series]:
 
 
 def silu(x: Series, inplace: bool = False) -> Series:
-    """X sigmoid(x)."""
+    """The swish x sigmoid(x)."""
     return multiply(x, sigmoid(x))
 
 
@@ -233,7 +233,7 @@ def _driven(x: Series, w: Sequence[Tensor], k: int) -> Tensor:
 
 
 def _solve_autonomous(x: Series, value: Tensor, *, offset: float, slope: float, curvature: float) -> Series:
-    """Y' = (offset + slope y + curvature y^2) x' from y(0) = value (Griewank and Walther 2008, ch. 13)."""
+    """Solve y' = (offset + slope y + curvature y^2) x' from y(0) = value (Griewank, Walther 2008, ch. 13)."""
     y = [value]
     w = [
         offset + slope * value + curvature * (value * value)
@@ -275,7 +275,7 @@ RULES: dict[Callable, Callable[..., Series]] = {
 
 
 def _binomial(q: Fraction, k: int) -> Fraction:
-    """q (q - 1) ... (q - k + 1) / k! for rational q."""
+    """The binomial coefficient q (q - 1) ... (q - k + 1) / k! of a rational q."""
     return math.prod((Fraction(q - i) for i in range(k)), start=Fraction(1)) / math.factorial(k)
 
 

@@ -51,7 +51,9 @@ class Adam(Optimizer[AdamState]):
     def start(self, theta: Tensor) -> AdamState:  # noqa: D102
         return AdamState(0, torch.zeros_like(theta), torch.zeros_like(theta))
 
-    def step(self, objective: LeastSquares, theta: Tensor, state: AdamState) -> tuple[Tensor, AdamState, dict[str, float]]:
+    def step(
+        self, objective: LeastSquares, theta: Tensor, state: AdamState
+    ) -> tuple[Tensor, AdamState, dict[str, float]]:
         """`per_step` iterations, fewer where the budget ends; "loss" is the one before the last of them."""
         point = theta.detach().clone().requires_grad_(True)
         inner = torch.optim.Adam([point], lr=self.learning_rate)

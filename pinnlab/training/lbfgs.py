@@ -11,18 +11,17 @@ from torch import Tensor
 from pinnlab.training.objective import LeastSquares
 from pinnlab.training.optimizer import Optimizer, require_positive
 
-
 _LOSS_UNIT = 2.0**40
-"""torch.optim.LBFGS ignores pairs with s.y <= 1e-10, an absolute bound that small losses fall under; in these units
-it is 1e-22.  The method itself does not depend on the unit, and a power of two rounds nothing."""
+"""torch.optim.LBFGS ignores pairs with s.y <= 1e-10, an absolute bound that small losses fall under; in these
+units it is 1e-22.  The method itself does not depend on the unit, and a power of two rounds nothing."""
 
 
 @dataclass(frozen=True, eq=False)
 class LbfgsState:
     """Iterations taken, whether the last call found no descent, and the pairs kept.
 
-    `moves[i]` and `changes[i]` (P,) are a step and its change of gradient, `inverses[i]` is 1 / (moves . changes);
-    `scale` is the initial inverse Hessian.  Gradients are in units of 2^40.
+    `moves[i]` and `changes[i]` (P,) are a step and its change of gradient, `inverses[i]` is
+    1 / (moves . changes); `scale` is the initial inverse Hessian.  Gradients are in units of 2^40.
     """
 
     taken: int
@@ -37,8 +36,8 @@ class LbfgsState:
 class Lbfgs(Optimizer[LbfgsState]):
     """Limited-memory BFGS [1] of torch.optim with a strong Wolfe line search.
 
-    The pair that would span two calls of `step` is dropped, since the objective may have changed between them;
-    one pair in `per_step` is the price.
+    The pair that would span two calls of `step` is dropped, since the objective may have changed in
+    between; one pair in `per_step` is the price.
 
     Args:
         steps: Iterations in all.
@@ -55,7 +54,9 @@ class Lbfgs(Optimizer[LbfgsState]):
     def __post_init__(self) -> None:
         require_positive(self, steps=self.steps, history=self.history)
         if self.per_step < 2:
-            raise ValueError(f"Lbfgs: per_step = {self.per_step}; give at least 2, or no curvature is ever seen")
+            raise ValueError(
+                f"Lbfgs: per_step = {self.per_step}; give at least 2, or no curvature is ever seen"
+            )
 
     def start(self, theta: Tensor) -> LbfgsState:  # noqa: D102
         return LbfgsState(0, False, 1.0, [], [], [])
@@ -63,7 +64,7 @@ class Lbfgs(Optimizer[LbfgsState]):
     def step(
         self, objective: LeastSquares, theta: Tensor, state: LbfgsState
     ) -> tuple[Tensor, LbfgsState, dict[str, float]]:
-        """`per_step` iterations, fewer where the budget ends or no descent is found; "loss" is at the result."""
+        """`per_step` iterations, fewer at the budget's end or without descent; "loss" is the result's."""
         point = theta.detach().clone().requires_grad_(True)
         allowed = max(min(self.per_step, self.steps - state.taken), 1)
         inner = torch.optim.LBFGS(
@@ -94,7 +95,7 @@ class Lbfgs(Optimizer[LbfgsState]):
 
 
 def _to_torch(state: LbfgsState, theta: Tensor) -> dict[str, Any]:
-    """The state as torch.optim.LBFGS keeps it; a last step of length 0 makes it skip the pair across calls."""
+    """The state as torch.optim.LBFGS keeps it; a last step of length 0 makes it skip the pair in between."""
     return {
         "func_evals": 0,
         "n_iter": state.taken,

@@ -31,14 +31,15 @@ class LevenbergMarquardt(Optimizer[LevenbergMarquardtState]):
 
         rho = (loss(theta) - loss(theta + d)) / (damping |d|^2 - d . J'r),
 
-    the denominator being the decrease of |r + J d|^2, the next damping is a third if rho > 3/4 and the double if
-    rho < 1/4; a rejected step (a non-finite loss is a rejection) is tried again with four times the damping.
-    Costs N P^2 + P^3 / 3 operations and N P numbers: for P up to a few thousand.
+    the denominator being the decrease of |r + J d|^2, the next damping is a third if rho > 3/4 and the
+    double if rho < 1/4; a rejected step (a non-finite loss is a rejection) is tried again with four
+    times the damping.
+    Costs N P^2 + P^3 / 3 operations and P^2 numbers beside one chunk of J: for P up to a few thousand.
 
     Args:
         steps: Largest number of steps.
-        damping: The first damping, in units of the squared singular values of J: with residuals scaled so that
-            the loss is a mean square, 1e-3 is safe.
+        damping: The first damping, in units of the squared singular values of J: with residuals scaled so
+            that the loss is a mean square, 1e-3 is safe.
         tries: Largest number of step lengths tried in one step.
         patience: Steps in a row without a decrease after which `finished` says so.
 
@@ -51,7 +52,9 @@ class LevenbergMarquardt(Optimizer[LevenbergMarquardtState]):
     patience: int = 3
 
     def __post_init__(self) -> None:
-        require_positive(self, steps=self.steps, damping=self.damping, tries=self.tries, patience=self.patience)
+        require_positive(
+            self, steps=self.steps, damping=self.damping, tries=self.tries, patience=self.patience
+        )
 
     def start(self, theta: Tensor) -> LevenbergMarquardtState:  # noqa: D102
         return LevenbergMarquardtState(self.damping, 0, 0)
@@ -68,11 +71,19 @@ class LevenbergMarquardt(Optimizer[LevenbergMarquardtState]):
             ValueError: If `theta` is not float64, or the loss at `theta` itself is not finite.
         """
         if theta.dtype != torch.float64:
-            raise ValueError(f"LevenbergMarquardt: theta is {theta.dtype}; J'J needs float64, convert the network")
-        model = NormalEquations.at(objective, theta) if objective.count >= len(theta) else Kernel.at(objective, theta)
+            raise ValueError(
+                f"LevenbergMarquardt: theta is {theta.dtype}; J'J needs float64, convert the network"
+            )
+        model = (
+            NormalEquations.at(objective, theta)
+            if objective.count >= len(theta)
+            else Kernel.at(objective, theta)
+        )
         loss = model.loss
         if not math.isfinite(loss):
-            raise ValueError(f"LevenbergMarquardt: the loss at the present parameters is {loss}; start elsewhere")
+            raise ValueError(
+                f"LevenbergMarquardt: the loss at the present parameters is {loss}; start elsewhere"
+            )
         damping = max(state.damping, model.smallest_damping)
         for rejected in range(self.tries):
             candidate = model.minimiser(damping)
@@ -93,7 +104,9 @@ class LevenbergMarquardt(Optimizer[LevenbergMarquardtState]):
         return state.taken >= self.steps or state.stalls >= self.patience
 
     @staticmethod
-    def _scalars(loss: float, damping: float, ratio: float, model: LocalModel, rejected: int) -> dict[str, float]:
+    def _scalars(
+        loss: float, damping: float, ratio: float, model: LocalModel, rejected: int
+    ) -> dict[str, float]:
         return {
             "loss": loss,
             "damping": damping,
@@ -128,7 +141,7 @@ class LocalModel(abc.ABC):
         return max(torch.finfo(self.gram.dtype).eps * float(self.gram.diagonal().max()), 1e-300)
 
     def minimiser(self, damping: float) -> tuple[Tensor, float] | None:
-        """The damped step (P,) and the decrease of |r + J d|^2 that it predicts; None if not positive definite."""
+        """The damped step (P,) and the decrease of |r + J d|^2 that it predicts; None without a factor."""
         shifted = self.gram.clone()
         shifted.diagonal().add_(damping)
         factor, failure = torch.linalg.cholesky_ex(shifted)

@@ -25,7 +25,7 @@ class LeastSquares(abc.ABC):
         """The number N of residuals."""
 
     def normal_equations(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Residuals r (N,), J'r (P,) and J'J (P, P), all detached; override it to keep J (N, P) out of memory."""
+        """Residuals r (N,), J'r (P,) and J'J (P, P), detached; override it to keep J out of memory."""
         residuals, jacobian = self.jacobian(theta)
         return residuals, jacobian.T @ residuals, gram_matrix(jacobian)
 
@@ -39,7 +39,7 @@ class LeastSquares(abc.ABC):
 
 
 def gram_matrix(matrix: Tensor, blocks: int = 4) -> Tensor:
-    """M'M for M (N, P), by block columns and symmetry: (blocks + 1) / (2 blocks) of the full product's operations."""
+    """M'M for M (N, P) by block columns and symmetry, in (blocks + 1) / (2 blocks) of the operations."""
     p = matrix.shape[1]
     width = -(-p // blocks)
     gram = matrix.new_empty(p, p)

@@ -15,8 +15,8 @@ State = TypeVar("State")
 class Optimizer(abc.ABC, Generic[State]):
     """A frozen dataclass of settings.
 
-    A state is a dataclass of tensors and numbers, so that it can be written to disk.  Nothing is assumed of the
-    loss between two steps: the objective's points may have been redrawn.
+    A state is a dataclass of tensors and numbers, so that it can be written to disk.  Nothing is assumed of
+    the loss between two steps: the objective's points may have been redrawn.
     """
 
     steps: int
@@ -27,8 +27,10 @@ class Optimizer(abc.ABC, Generic[State]):
         """The state before the first step from `theta (P,)`."""
 
     @abc.abstractmethod
-    def step(self, objective: LeastSquares, theta: Tensor, state: State) -> tuple[Tensor, State, dict[str, float]]:
-        """New parameters, new state and scalars, "loss" among them; neither `theta` nor `state` is changed."""
+    def step(
+        self, objective: LeastSquares, theta: Tensor, state: State
+    ) -> tuple[Tensor, State, dict[str, float]]:
+        """New parameters, state and scalars, "loss" among them; `theta` and `state` stay as they are."""
 
     @abc.abstractmethod
     def finished(self, state: State) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -18,10 +18,10 @@ class Group:
     Its residuals are `scale * rows(theta, points, extras)`, point by point, within a point row by row.
 
     Args:
-        rows: rows(theta (P,), points (n, dim), extras (n, m)) -> (n, k) by torch operations; row i may depend on
-            point i and extra i only.
+        rows: rows(theta (P,), points (n, dim), extras (n, m)) -> (n, k) by torch operations; row i may
+            depend on point i and extra i only.
         points: (n, dim).
-        extras: (n, m), what the rows need beside the coordinates and is fixed: normals, sources, data.  m may be 0.
+        extras: (n, m), what the rows need beside the coordinates: normals, sources, data; m may be 0.
         scale: (n, k), square roots of the weights.  For a mean over the points they hold 1 / sqrt(n).
 
     Raises:
@@ -51,7 +51,7 @@ class Group:
         return [Group(self.rows, *part) for part in zip(*parts, strict=True)]
 
     def residuals(self, theta: Tensor) -> Tensor:
-        """scale * rows, (n, k)."""
+        """The weighted rows scale * rows(theta), (n, k)."""
         return self.rows(theta, self.points, self.extras) * self.scale
 
     def write_jacobian(self, differentiation: RowJacobian, theta: Tensor, matrix: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class PointwiseLeastSquares(LeastSquares):
     """
 
     groups: tuple[Group, ...]
-    differentiation: RowJacobian = PerPoint()
+    differentiation: RowJacobian = field(default_factory=PerPoint)
 
     def __post_init__(self) -> None:
         if not self.groups:
@@ -101,7 +101,8 @@ class PointwiseLeastSquares(LeastSquares):
         matrix = theta.new_empty(sum(len(p) for p in pieces), len(theta))
         blocks = matrix.split([len(p) for p in pieces])
         values = [
-            p.write_jacobian(self.differentiation, theta, block) for p, block in zip(pieces, blocks, strict=True)
+            p.write_jacobian(self.differentiation, theta, block)
+            for p, block in zip(pieces, blocks, strict=True)
         ]
         return torch.cat(values), matrix
 

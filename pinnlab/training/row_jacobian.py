@@ -1,9 +1,9 @@
-"""Jacobians of pointwise residuals with respect to all parameters: a general rule, and a fast one for layers."""
+"""Jacobians of pointwise residuals with respect to parameters: a general rule, and a fast one for layers."""
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ class RowJacobian(abc.ABC):
 
     @abc.abstractmethod
     def write(self, rows: Rows, theta: Tensor, points: Tensor, extras: Tensor, matrix: Tensor) -> Tensor:
-        """Write the Jacobian into `matrix (n, k, P)` and return the values (n, k), both detached, for one chunk."""
+        """Write the Jacobian of one chunk into `matrix (n, k, P)`; returns the values (n, k), detached."""
 
 
 def _check_chunk(owner: RowJacobian) -> None:
@@ -57,17 +57,18 @@ class PerPoint(RowJacobian):
 class LayerOuterProducts(RowJacobian):
     """Rows whose parameters enter through linear layers: one reverse pass per row kind, then outer products.
 
-    Point i only touches row i, so the gradient of sum_i rows[i, c] with respect to a layer's output z (m, n, out)
-    holds every point's own gradient, and for the layer z = x W' + b
+    Point i only touches row i, so the gradient zbar of sum_i rows[i, c] with respect to a layer's output
+    z (m, n, out) holds every point's own gradient, and for the layer z = x W' + b
 
-        d rows[i, c] / d W = sum_m zbar[m, i, :] (x) x[m, i, :],      d rows[i, c] / d b = sum_m zbar[m, i, :].
+        d rows[i, c] / d W = sum_m zbar[m, i, :] (x) x[m, i, :],    d rows[i, c] / d b = sum_m zbar[m, i, :].
 
     m counts Taylor coefficients; the bias enters the first only.  Parameters used in another way (an unknown
     coefficient of the equation, the slope of an activation) are differentiated forward, one by one.
     About twice as fast as `PerPoint` on small networks.
 
-    Not for rows that differentiate by torch.autograd.grad or torch.func inside (use Taylor jets there), nor for
-    networks with many parameters outside `torch.nn.functional.linear`; both are refused, and `PerPoint` takes both.
+    Not for rows that differentiate by torch.autograd.grad or torch.func inside (use Taylor jets there), nor
+    for networks with many parameters outside `torch.nn.functional.linear`: both are refused, and `PerPoint`
+    takes both.
 
     Args:
         chunk: Points differentiated at once.
@@ -107,7 +108,9 @@ class LayerOuterProducts(RowJacobian):
         for j in self._others(elsewhere, in_layers):
             tangent = torch.zeros_like(theta)
             tangent[j] = 1
-            _, matrix[:, :, j] = torch.func.jvp(lambda p: rows(p, points, extras), (theta.detach(),), (tangent,))
+            matrix[:, :, j] = torch.func.jvp(
+                lambda p: rows(p, points, extras), (theta.detach(),), (tangent,)
+            )[1]
         return values.detach()
 
     def _others(self, elsewhere: Tensor, in_layers: Tensor) -> list[int]:
@@ -147,7 +150,7 @@ class _Tape(TorchFunctionMode):
         kwargs = kwargs or {}
         if func is torch.autograd.grad:
             raise ValueError(
-                "LayerOuterProducts: the rows call torch.autograd.grad, whose use of the weights is not seen; "
+                "LayerOuterProducts: the rows call torch.autograd.grad, whose use of weights is not seen; "
                 "take derivatives by Taylor jets, or use PerPoint with torch.func.grad"
             )
         if func is not torch.nn.functional.linear:
@@ -171,8 +174,9 @@ class _Tape(TorchFunctionMode):
     def _record(self, x: Tensor, where: slice, weight: Tensor, bias: Tensor | None) -> Tensor:
         if torch._C._functorch.is_functorch_wrapped_tensor(x) or x.ndim < 2 or x.shape[-2] not in (1, self.n):
             raise ValueError(
-                f"LayerOuterProducts: a layer got an input of shape {tuple(x.shape)} where (..., {self.n} points, "
-                "columns) is expected, or one inside a torch.func transform; use PerPoint"
+                f"LayerOuterProducts: a layer got an input of shape {tuple(x.shape)} where "
+                f"(..., {self.n} points, columns) is expected, or one inside a torch.func transform; "
+                "use PerPoint"
             )
         bias_where = None if bias is None else self._slice(bias)
         own = bias if bias_where is None or bias is None else bias.detach()
@@ -195,12 +199,14 @@ class _Tape(TorchFunctionMode):
         runs = {(s.start, s.stop) for call in self._calls for s in (call.weight, call.bias) if s is not None}
         for start, stop in runs:
             if mask[start:stop].any():
-                raise ValueError("LayerOuterProducts: two layers share a part of their parameters; use PerPoint")
+                raise ValueError(
+                    "LayerOuterProducts: two layers share a part of their parameters; use PerPoint"
+                )
             mask[start:stop] = True
         return mask
 
-    def write_outer_products(self, upstream: list[Tensor | None], matrix: Tensor) -> None:
-        """Write the columns of all layers into `matrix (n, P)`, given the gradients with respect to outputs."""
+    def write_outer_products(self, upstream: Sequence[Tensor | None], matrix: Tensor) -> None:
+        """Write the columns of all layers into `matrix (n, P)`, given the gradients at their outputs."""
         pairs: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = {}
         for call in self._calls:
             pairs.setdefault((call.weight.start, call.weight.stop), [])

@@ -79,20 +79,24 @@ class Sobol(Sampler):
         from scipy.stats import qmc
 
         if region.from_unit is None:
-            raise ValueError("Sobol: this domain is no image of the unit cube; use Uniform or ResidualAdaptive")
+            raise ValueError(
+                "Sobol: this domain is no image of the unit cube; use Uniform or ResidualAdaptive"
+            )
         engine = qmc.Sobol(region.dim, scramble=True, rng=rng)
         return region.from_unit(engine.random_base2(math.ceil(math.log2(self.points)))[: self.points])
 
 
 @dataclass(frozen=True)
 class ResidualAdaptive(Sampler):
-    """Points drawn from uniform candidates with probability proportional to
+    """More points where the residual is large.
+
+    They are drawn from uniform candidates with probability proportional to
 
         |r|^k / mean(|r|^k) + c,
 
-    without replacement, all of them anew each time: the RAD method of [1], Eq. 2.  Large k crowds the points where
-    the residual is largest, large c spreads them.  Weights do not compensate for the density: the loss then counts
-    large residuals more than their volume, which is the point.
+    without replacement, all of them anew each time: the RAD method of [1], Eq. 2.  Large k crowds the points
+    where the residual is largest, large c spreads them.  Weights do not compensate for the density: the loss
+    counts large residuals more than their volume, which is the point.
 
     Args:
         points: Points drawn.
@@ -113,7 +117,7 @@ class ResidualAdaptive(Sampler):
         _check(self)
         if self.candidates < self.points:
             raise ValueError(
-                f"ResidualAdaptive: candidates = {self.candidates} < points = {self.points}; draw more candidates"
+                f"ResidualAdaptive: candidates = {self.candidates} < points = {self.points}; draw more"
             )
         if not (0 <= self.k < math.inf and 0 <= self.c < math.inf):
             raise ValueError(f"ResidualAdaptive: k = {self.k}, c = {self.c}; give non-negative numbers")

@@ -31,7 +31,7 @@ from pinnlab.symbols import (
 if TYPE_CHECKING:
     from pinnlab.problem import Problem
 
-# Jumps below this share of the data's size are rounding, not a corner.
+# Smaller jumps are rounding in the data, not a corner.
 CORNER_TOLERANCE = 1e-6
 
 
@@ -96,7 +96,7 @@ def _check_shape(problem: Problem) -> None:
         raise ValueError(f"{who}: time {problem.time} is not a coordinate of {problem.domain}")
     if isinstance(problem.domain, Box) and problem.time in problem.domain.periodic:
         raise ValueError(f"{who}: time {problem.time} cannot be periodic; take it out of periodic=")
-    if problem.time is None and problem.interval is not None:
+    if problem.interval is not None and problem.time != problem.interval.time:
         raise ValueError(f"{who}: its domain has a time interval; say time={problem.interval.time}")
     for u in problem.unknowns:
         if set(u.args) != set(domain):
@@ -114,14 +114,21 @@ def _check_symbols(problem: Problem) -> None:
     labelled += [(f"conserved {k!r}", e) for k, e in problem.conserved.items()]
     for label, e in labelled:
         value = with_values(e)
-        if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
-            raise ValueError(f"{who}, {label}: {e} is not finite; check its coefficients")
+        # The expression itself is not printed: sympy cannot print a product with nan.
+        for bad in (sp.nan, sp.zoo, sp.oo, -sp.oo):
+            if value.has(bad):
+                raise ValueError(f"{who}, {label}: it holds {bad}, which is not finite; check its coefficients")
         for f in sorted(applied_functions(e) - unknowns, key=str):
             hint = did_you_mean(f.func.__name__, (u.func.__name__ for u in unknowns))
             raise ValueError(f"{who}, {label}: {f} is not among the unknowns {tuple(map(str, unknowns))}{hint}")
         for s in sorted(value.free_symbols - coordinates, key=str):
             if isinstance(s, Parameter) or (isinstance(s, Normal) and label.startswith("condition")):
                 continue
+            if s.name in {c.name for c in coordinates}:
+                raise ValueError(
+                    f"{who}, {label}: this {s} is not the coordinate {s}, because their assumptions differ; "
+                    f"make {s} once, by sympy.Symbol({s.name!r}, real=True), and use it everywhere"
+                )
             hint = did_you_mean(s.name, (c.name for c in coordinates))
             raise ValueError(
                 f"{who}, {label}: {s} is neither a coordinate nor a parameter{hint}; "
@@ -180,6 +187,7 @@ def _check_initial_conditions(problem: Problem) -> None:
     for u in problem.unknowns:
         needed = order_in(problem, u, problem.time)
         if count[u] == needed:
+            _check_initial_kinds(problem, u, needed)
             continue
         name = u.func.__name__
         forms = [f"initial({name}, …)", f"initial_rate({name}, …)"][:needed]
@@ -187,6 +195,19 @@ def _check_initial_conditions(problem: Problem) -> None:
         raise ValueError(
             f"problem {problem.name!r}: {u} has order {needed} in {problem.time}, so it needs {needed} initial "
             f"condition{'s' * (needed != 1)}, and {count[u]} {'is' if count[u] == 1 else 'are'} given; {remedy}"
+        )
+
+
+def _check_initial_kinds(problem: Problem, u: Expr, needed: int) -> None:
+    """Refuse two values, or two rates, where a value and a rate are needed, and a rate where only a value is."""
+    own = [c for c in problem.conditions if "initial" in problem.pieces_of(c) and u in condition_unknowns(c)]
+    rates = sum(c.residual.has(Rate) for c in own)
+    if needed in (1, 2) and rates != needed - 1 and all(len(condition_unknowns(c)) == 1 for c in own):
+        name = u.func.__name__
+        forms = [f"initial({name}, …)", f"initial_rate({name}, …)"][:needed]
+        raise ValueError(
+            f"problem {problem.name!r}: {u} has order {needed} in {problem.time}, and {rates} of its {needed} "
+            f"initial condition{'s' * (needed != 1)} prescribe its rate; give {' and '.join(forms)}"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,9 @@ from pinnlab.symbols import (
     Rate,
     field_name,
     normal,
+    parameter,
     parameters_of,
+    with_coefficients,
     with_values,
 )
 
@@ -141,7 +144,7 @@ class Problem:
                     f"problem {self.name!r} has no parameter {name!r}{lint.did_you_mean(name, known)}; "
                     f"it has {', '.join(known) or 'none'}"
                 )
-        table = {known[n]: Parameter(n, sp.sympify(v)) for n, v in values.items()}
+        table = {known[n]: parameter(n, v) for n, v in values.items()}
         return self._mapped(lambda e: e.xreplace(table), reference=None)
 
     # -- exact solutions -----------------------------------------------------------------------------------
@@ -174,7 +177,9 @@ class Problem:
         )
 
     def _at(self, expression: Expr, table: Mapping[Expr, Expr]) -> Expr:
-        """An expression with the unknowns replaced by given functions, boundary operators kept for later."""
+        """An expression with the unknowns and their derivatives replaced by given functions."""
+        # A coefficient k(x) that hides in a parameter would be differentiated as a constant.
+        expression = with_coefficients(expression)
         for operator in expression.atoms(NormalDerivative, Rate):
             (u,) = operator.args
             if isinstance(operator, Rate):
@@ -208,7 +213,7 @@ class Problem:
         data = serial.parse(text)
         try:
             return _decoded(data)
-        except (KeyError, TypeError, AttributeError, IndexError) as error:
+        except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise ValueError(f"problem JSON: a part is missing or malformed ({error})") from None
         except RecursionError:
             raise ValueError("problem JSON: nested too deeply to be a declaration") from None
@@ -241,12 +246,12 @@ class Problem:
     def _repr_html_(self) -> str:
         equations = "".join(f"<div>$\\displaystyle {sp.latex(e)} = 0$</div>" for e in self.equations)
         rows = "".join(
-            f"<tr><td>{', '.join(self.pieces_of(c))}</td><td>${sp.latex(c.residual)} = 0$</td></tr>"
+            f"<tr><td>{html.escape(', '.join(self.pieces_of(c)))}</td><td>${sp.latex(c.residual)} = 0$</td></tr>"
             for c in self.conditions
         )
-        values = "".join(f"<tr><td>{p.name}</td><td>{p.value}</td></tr>" for p in self.parameters)
+        values = "".join(f"<tr><td>{html.escape(p.name)}</td><td>{html.escape(str(p.value))}</td></tr>" for p in self.parameters)
         return (
-            f"<h4>{self.name}</h4>{equations}<p>{self.domain}</p>"
+            f"<h4>{html.escape(self.name)}</h4>{equations}<p>{html.escape(str(self.domain))}</p>"
             f"<table><tr><th>piece</th><th>condition</th></tr>{rows}</table>"
             f"<table><tr><th>parameter</th><th>value</th></tr>{values}</table>"
         )

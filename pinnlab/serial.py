@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sympy as sp
@@ -19,6 +19,9 @@ from pinnlab.symbols import Normal, NormalDerivative, OutwardFlux, Parameter, Ra
 SCHEMA = 1
 MAX_DEPTH = 200
 MAX_NODES = 200_000
+# Limits on numbers, or ten characters such as 9**9**9 would fill the memory when the tree is next rebuilt.
+MAX_DIGITS = 400
+MAX_EXPONENT = 1000
 
 _FUNCTIONS: dict[str, Any] = {
     f.__name__: f
@@ -32,6 +35,7 @@ _FUNCTIONS: dict[str, Any] = {
 }
 _CONSTANTS = {"pi": sp.pi, "E": sp.E, "I": sp.I, "true": sp.true, "false": sp.false, "GoldenRatio": sp.GoldenRatio}
 _CONSTANT_NAMES = {value: name for name, value in _CONSTANTS.items()}
+_ASSUMPTIONS = ("real", "positive", "negative", "nonnegative", "nonpositive", "nonzero", "integer")
 _OPERATIONS = {"Add": sp.Add, "Mul": sp.Mul, "Pow": sp.Pow}
 
 
@@ -55,11 +59,17 @@ def encode(e: Any) -> Any:
     if isinstance(e, Normal):
         return ["Normal", encode(e.coordinate)]
     if isinstance(e, sp.Symbol):
-        return ["Symbol", e.name, *sorted(k for k, v in e.assumptions0.items() if v and k in ("real", "positive"))]
+        assumptions = _assumptions(e.assumptions0)
+        if sp.Symbol(e.name, **dict.fromkeys(assumptions, True)) != e:
+            raise ValueError(f"symbol {e} cannot be stored with its assumptions; make it with real=True")
+        return ["Symbol", e.name, *assumptions]
     if isinstance(e, sp.Derivative):
         return ["Derivative", encode(e.expr), *([encode(s), int(n)] for s, n in e.variable_count)]
     if isinstance(e, AppliedUndef):
-        return ["Function", e.func.__name__, *map(encode, e.args)]
+        assumptions = _assumptions(e.func._kwargs)
+        if sp.Function(e.func.__name__, **dict.fromkeys(assumptions, True)) != e.func:
+            raise ValueError(f"function {e} cannot be stored with its assumptions; make it with real=True or none")
+        return ["Function", e.func.__name__, assumptions, *map(encode, e.args)]
     if isinstance(e, sp.Piecewise):
         return ["Piecewise", *([encode(a.expr), encode(a.cond)] for a in e.args)]
     name = type(e).__name__
@@ -106,17 +116,18 @@ class Decoder:
         if kind == "Normal":
             return Normal(sub(rest[0]))
         if kind == "Symbol":
-            return _symbol(*rest)
+            return sp.Symbol(_identifier(rest[0]), **_checked_assumptions(rest[1:]))
         if kind == "Derivative":
             return sp.Derivative(sub(rest[0]), *((sub(s), _order(n)) for s, n in rest[1:]))
         if kind == "Function":
-            return sp.Function(_identifier(rest[0]))(*map(sub, rest[1:]))
+            kind_of = sp.Function(_identifier(rest[0]), **_checked_assumptions(rest[1]))
+            return kind_of(*map(sub, rest[2:]))
         if kind == "Piecewise":
             return sp.Piecewise(*(ExprCondPair(sub(a), sub(c)) for a, c in rest), evaluate=False)
         if kind in _OPERATIONS:
-            return _OPERATIONS[kind](*map(sub, rest), evaluate=False)
+            return _bounded(_OPERATIONS[kind](*map(sub, rest), evaluate=False))
         if kind in _FUNCTIONS:
-            return _FUNCTIONS[kind](*map(sub, rest), evaluate=False)
+            return _bounded(_FUNCTIONS[kind](*map(sub, rest), evaluate=False))
         raise ValueError(f"problem JSON: unknown node type {kind[:40]!r}")
 
 
@@ -158,7 +169,10 @@ def decode_parameter(node: Any, decode: Decoder) -> Parameter:
     """The parameter that JSON stands for."""
     value = None if node["value"] is None else decode(node["value"])
     bounds = None if node["bounds"] is None else (float(node["bounds"][0]), float(node["bounds"][1]))
-    return Parameter(_identifier(node["name"]), value, node["guess"], bounds)
+    guess = None if node["guess"] is None else float(node["guess"])
+    if (value is None) == (guess is None):
+        raise ValueError(f"problem JSON: parameter {_short(node['name'])} needs either a value or a guess")
+    return Parameter(_identifier(node["name"]), value, guess, bounds)
 
 
 def encode_condition(c: Condition) -> Any:
@@ -184,7 +198,7 @@ def parse(text: str) -> dict[str, Any]:
         data = json.loads(text)
     except RecursionError:
         raise ValueError("problem JSON: nested too deeply to be a declaration") from None
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise ValueError(f"problem JSON: not JSON ({error})") from None
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise ValueError(f"problem JSON: expected an object with schema {SCHEMA}, as Problem.to_json writes it")
@@ -209,21 +223,24 @@ def _short(value: Any) -> str:
 
 
 def _integer(text: Any) -> int:
-    if not isinstance(text, str) or len(text) > 4000:
-        raise ValueError(f"problem JSON: {_short(text)} is not an integer in quotes")
+    if not isinstance(text, str) or len(text) > MAX_DIGITS or not text.removeprefix("-").isdecimal():
+        raise ValueError(f"problem JSON: {_short(text)} is not an integer in quotes of at most {MAX_DIGITS} digits")
     return int(text)
 
 
 def _order(n: Any) -> int:
-    if not isinstance(n, int) or not 1 <= n <= 20:
+    if type(n) is not int or not 1 <= n <= 20:
         raise ValueError(f"problem JSON: {_short(n)} is not an order of differentiation")
     return n
 
 
 def _float(sign: Any, mantissa: Any, exponent: Any, precision: Any) -> sp.Float:
-    if not (isinstance(exponent, int) and abs(exponent) < 10_000 and isinstance(precision, int) and precision < 10_000):
+    limits = {(0, 1): sign, (-10_000, 10_000): exponent, (1, 1400): precision}
+    if not all(type(n) is int and low <= n <= high for (low, high), n in limits.items()):
         raise ValueError("problem JSON: a floating-point number out of range")
-    return sp.Float((int(sign), _integer(mantissa), exponent, _integer(mantissa).bit_length()), precision=precision)
+    if _integer(mantissa) == 0:
+        return sp.Float(0, precision=precision)
+    return sp.Float((sign, _integer(mantissa), exponent, _integer(mantissa).bit_length()), precision=precision)
 
 
 def _identifier(name: Any) -> str:
@@ -232,9 +249,28 @@ def _identifier(name: Any) -> str:
     return name
 
 
-def _symbol(name: Any, *assumptions: str) -> sp.Symbol:
-    if not set(assumptions) <= {"real", "positive"}:
-        raise ValueError(f"problem JSON: unknown assumptions {_short(list(assumptions))}")
-    if "positive" in assumptions:
-        return sp.Symbol(_identifier(name), positive=True)
-    return sp.Symbol(_identifier(name), **dict.fromkeys(assumptions, True))
+def _assumptions(given: Mapping[str, bool | None]) -> list[str]:
+    return [k for k in _ASSUMPTIONS if given.get(k)]
+
+
+def _checked_assumptions(names: Any) -> dict[str, bool]:
+    if not isinstance(names, list) or not all(n in _ASSUMPTIONS for n in names):
+        raise ValueError(f"problem JSON: unknown assumptions {_short(names)}")
+    return dict.fromkeys(names, True)
+
+
+def _bounded(e: Any) -> Any:
+    """The expression, unless it is a power or a number that would take for ever to work out."""
+    if isinstance(e, sp.Pow) and e.exp.is_number and not _exponent(e) <= MAX_EXPONENT:
+        raise ValueError(f"problem JSON: an exponent beyond {MAX_EXPONENT}")
+    if isinstance(e, sp.Pow | sp.exp | sp.gamma | sp.sinh | sp.cosh) and e.is_number:
+        size = abs(sp.N(e))
+        if size.is_number and size != 0 and not -MAX_DIGITS < sp.log(size, 10).evalf() < MAX_DIGITS:
+            raise ValueError(f"problem JSON: a number beyond {MAX_DIGITS} digits")
+    return e
+
+
+def _exponent(e: Any) -> float:
+    """The exponent that powers of powers of numbers amount to."""
+    own = abs(complex(sp.N(e.exp))) if isinstance(e, sp.Pow) and e.exp.is_number else 1.0
+    return max(1.0, own) * max((_exponent(a) for a in e.args if a.is_number), default=1.0)

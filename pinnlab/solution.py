@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,8 +49,8 @@ class ErrorBound:
     metrics: Mapping[str, float]
     space: float
     time: float
-    times: np.ndarray = field(repr=False)
-    in_time: Mapping[str, np.ndarray] = field(repr=False)
+    times: np.ndarray = dataclasses.field(repr=False)
+    in_time: Mapping[str, np.ndarray] = dataclasses.field(repr=False)
     requested: float = 0.0
 
     @property
@@ -78,10 +79,10 @@ class Solution:
 
     problem: Problem
     solver: Solver | Mapping[str, Any]
-    field: Field = field(repr=False)
+    field: Field = dataclasses.field(repr=False)
     status: Status
     seconds: float
-    history: History = field(default_factory=dict, repr=False)
+    history: History = dataclasses.field(default_factory=dict, repr=False)
     bound: ErrorBound | None = None
     seed: int = 0
     device: str = "cpu"

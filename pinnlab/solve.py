@@ -157,7 +157,9 @@ def _loop(
         start = time.perf_counter()
         failure = None
         try:
-            state, scalars = run.method.step(run.state)
+            # Non-finite numbers are this loop's business; numpy's warnings would only repeat it.
+            with np.errstate(all="ignore"):
+                state, scalars = run.method.step(run.state)
         except SolveFailed as error:
             failure, scalars = str(error), {}
         run.seconds += time.perf_counter() - start

@@ -33,7 +33,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
-    _to_disk(target.parent)
+    if os.name == "posix":  # elsewhere a folder cannot be opened
+        _to_disk(target.parent)
 
 
 def _to_disk(path: Path) -> None:

@@ -6,6 +6,7 @@ holds the rest of the state as a JSON tree and a SHA-256 of both.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -18,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from pinnlab.files.atomic import replacing
-from pinnlab.files.tree import Decoder, Encoder
+from pinnlab.files.tree import Decoder, Encoder, walk
 
 FORMAT = "pinnlab-checkpoint-1"
 LARGEST_TREE = 90_000_000
@@ -40,9 +41,13 @@ def save(path: str | os.PathLike[str], state: object, extra: Mapping[str, Any] |
             dataclasses.
 
     Raises:
-        TypeError: If the state holds anything else; the message names the field.
+        TypeError: If the state or `extra` holds anything else; the message names the field.
         ValueError: If what is not an array takes more than 90 MB as JSON.
     """
+    if any(dataclasses.is_dataclass(value) for value in walk(extra)):
+        raise TypeError(
+            "extra: a dataclass in it could not be read back, its type being unknown then; give a dictionary"
+        )
     encoder = Encoder()
     document = {
         "state": encoder.encode(state, "state"),

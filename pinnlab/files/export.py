@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as Xml
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 CELLS = ("vertex", "line", "quad", "hexahedron")
 # The corners of a cell of the grid in the order of VTK, as steps along x, y and z.
-CORNERS = {
+CORNERS: dict[int, list[tuple[int, ...]]] = {
     0: [(0,)],
     1: [(0,), (1,)],
     2: [(0, 0), (1, 0), (1, 1), (0, 1)],
@@ -44,7 +45,7 @@ def to_xdmf(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> lis
 
     Raises:
         ValueError: If the problem has no axis of space, or more than three; or if a vector has neither one
-            nor three components; or if the relative path holds a colon, which XDMF takes for its own.
+            nor three components; or if a name is not ASCII or the relative path holds a colon.
     """
     with reading.opened(path) as file:
         names = reading.names(file)
@@ -58,9 +59,8 @@ def to_xdmf(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> lis
         )
     source = os.path.relpath(os.path.realpath(path), os.path.dirname(os.path.realpath(target)))
     if ":" in source:
-        raise ValueError(
-            f"{target}: XDMF cannot name {source!r}, which holds a colon; rename the file or the folder"
-        )
+        raise ValueError(f"{target}: XDMF cannot name {source!r} with its colon; rename the file or folder")
+    _refuse_other_letters(path, "XDMF", (source, *shapes))
     root = Xml.Element("Xdmf", Version="2.0")
     domain = Xml.SubElement(root, "Domain")
     if names.time is None:
@@ -122,7 +122,8 @@ def to_netcdf(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> l
     problem.
 
     Raises:
-        ValueError: If a field has 4 GiB or more, which the format cannot hold.
+        ValueError: If a field has 4 GiB or more, which the format cannot hold, or a name is not ASCII, which
+            its readers spell differently.
     """
     from scipy.io import netcdf_file
 
@@ -132,6 +133,7 @@ def to_netcdf(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> l
             raise ValueError(
                 f"{path}: {name} has {values.nbytes} bytes, too many for NetCDF 3; xarray opens the HDF5 file"
             )
+    _refuse_other_letters(path, "NetCDF 3", (*contents.axes, *contents.fields))
     with replacing(target) as temporary, netcdf_file(temporary, "w", mmap=False, version=2) as file:
         for name, text in _attributes(contents).items():
             setattr(file, name, text.encode())
@@ -226,6 +228,15 @@ def _attributes(contents: Contents) -> dict[str, str]:
     }
 
 
+def _refuse_other_letters(path: str | os.PathLike[str], format_name: str, names: Iterable[str]) -> None:
+    for name in names:
+        if not name.isascii():
+            raise ValueError(
+                f"{path}: readers of {format_name} take only names in ASCII, and not {name!r}; rename it, "
+                "or open the HDF5 file itself in ParaView or xarray"
+            )
+
+
 def _xdmf_grid(
     parent: Xml.Element,
     source: str,
@@ -295,8 +306,8 @@ def _mesh(contents: Contents) -> tuple[np.ndarray, tuple[str, np.ndarray]]:
     dimension = sum(size > 1 for size in sizes)
     corners = []
     for steps in CORNERS[dimension]:
-        window = tuple(slice(step, step - 1 or None) for step in reversed(steps)) if dimension else ()
-        corners.append(numbers[window].ravel())
+        window = tuple(slice(step, step - 1 or None) for step in reversed(steps))
+        corners.append(numbers[window].ravel() if dimension else numbers)
     return points, (CELLS[dimension], np.stack(corners, axis=1))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -133,8 +133,8 @@ class Decoder:
 
     def __init__(self, tensors: Mapping[str, torch.Tensor], into: object) -> None:
         self._tensors = tensors
-        values = list(_walk(into))
-        self._types = _dataclass_types(values)
+        values = list(walk(into))
+        self._types = {type(v).__qualname__: type(v) for v in values if dataclasses.is_dataclass(v)}
         devices = [v.device for v in values if type(v) is torch.Tensor]
         accelerators = [device for device in devices if device.type != "cpu"]
         self._device = (accelerators or devices or [torch.device("cpu")])[0]
@@ -198,6 +198,9 @@ class Decoder:
     def _dataclass(self, node: dict[str, Any], into: object, path: str) -> object:
         name, nodes = node["dataclass"], node["fields"]
         kind = type(into) if into is not None else self._types.get(name)
+        if kind is None:
+            # No instance to learn from: an empty list of them, or None.
+            kind = _declared_types(self._types.values()).get(name)
         if kind is None or kind.__qualname__ != name:
             here = "no such type is known here" if kind is None else f"it is a {kind.__qualname__} here"
             raise ValueError(f"{path} is a {name!r:.80} in the file and {here}; {ORIGIN}")
@@ -291,7 +294,8 @@ def _check_fit(
         raise ValueError(f"{path} has the shape {shape} in the file and {shape_here} here; {ORIGIN}")
 
 
-def _walk(value: object) -> Iterator[object]:
+def walk(value: object) -> Iterator[object]:
+    """A state and everything in it, from the outside in."""
     yield value
     inner: list[object] = []
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -301,17 +305,27 @@ def _walk(value: object) -> Iterator[object]:
     elif isinstance(value, dict):
         inner = list(value.values())
     for item in inner:
-        yield from _walk(item)
+        yield from walk(item)
 
 
-def _dataclass_types(values: Sequence[object]) -> dict[str, type]:
-    """The dataclasses among `values` and in the annotations of their fields, by name."""
+def _declared_types(kinds: Iterable[type]) -> dict[str, type]:
+    """The dataclasses in the annotations of the fields of `kinds`, at any depth, by name.
+
+    Raises:
+        ValueError: If an annotation names what does not exist at run time.
+    """
     found: dict[str, type] = {}
-    waiting: list[Any] = [type(v) for v in values if dataclasses.is_dataclass(v)]
+    waiting: list[Any] = list(kinds)
     while waiting:
         kind = waiting.pop()
         if isinstance(kind, type) and dataclasses.is_dataclass(kind) and kind.__qualname__ not in found:
             found[kind.__qualname__] = kind
-            waiting += typing.get_type_hints(kind).values()
+            try:
+                waiting += typing.get_type_hints(kind).values()
+            except NameError as error:
+                raise ValueError(
+                    f"the annotations of {kind.__qualname__} cannot be resolved ({error}); define or "
+                    "import what they name at the top of its module"
+                ) from error
         waiting += typing.get_args(kind)
     return found

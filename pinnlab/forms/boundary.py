@@ -123,6 +123,9 @@ def _robin(
 ) -> tuple[Expr, Expr | None]:
     """(a, b) if the partials are those of a u + b n·∇u, else b is None."""
     a, b = sp.S.Zero, None
+    # n·∇u has a component along every axis; n_x u_x alone is another condition where the boundary is oblique.
+    if sum(jet.order > 0 for jet in partial) != len(space):
+        return a, None
     for jet, c in partial.items():
         if jet.order == 0:
             a = c

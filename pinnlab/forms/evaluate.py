@@ -70,8 +70,9 @@ class Program:
         elif isinstance(e, sp.Pow):
             slot = self._compile_power(e)
         elif isinstance(e, sp.Piecewise):
+            like = next(s for s in self.arguments if s in e.free_symbols)
             inputs = [self._compile(part) for pair in e.args for part in (pair.cond, pair.expr)]
-            slot = self._emit(_piecewise, tuple(inputs))
+            slot = self._emit(_piecewise, (self._slots[like], *inputs))
         else:
             slot = self._emit(_function(e), tuple(self._compile(a) for a in e.args))
         self._slots[e] = slot
@@ -161,7 +162,8 @@ def _integer_power(value: Array, n: int) -> Array:
 
 def _heaviside(value: Array, at_zero: Array = 0.5) -> Array:
     xp = _namespace(value)
-    return xp.where(value > 0, 1.0, xp.where(value < 0, 0.0, at_zero))
+    one, zero, half = (_filled(value, v) for v in (1.0, 0.0, at_zero))
+    return xp.where(value > 0, one, xp.where(value < 0, zero, half))
 
 
 def _erf(value: Array) -> Array:
@@ -191,16 +193,23 @@ def _bessel(kind: str, order: Array, value: Array) -> Array:
     return getattr(scipy.special, kind)(order, value)
 
 
-def _piecewise(*parts: Array) -> Array:
-    """Alternating conditions and values; NaN where no condition holds."""
-    result: Array = math.nan
+def _piecewise(like: Array, *parts: Array) -> Array:
+    """Alternating conditions and values, in the precision of `like`; NaN where no condition holds."""
+    result: Array = _filled(like, math.nan)
     for condition, value in reversed(list(zip(parts[::2], parts[1::2], strict=True))):
         if isinstance(condition, bool):
-            result = value if condition else result
+            result = _filled(like, value) if condition else result
             continue
         xp = _namespace(condition)
-        result = xp.where(condition, value, result)
+        result = xp.where(condition, _filled(like, value), result)
     return result
+
+
+def _filled(like: Array, value: Array) -> Array:
+    """A number as a tensor of the precision of `like`: torch.where would make it single precision."""
+    if isinstance(like, torch.Tensor) and not isinstance(value, torch.Tensor):
+        return torch.full_like(like, value)
+    return value
 
 
 def _logical(name: str, *values: Array) -> Array:

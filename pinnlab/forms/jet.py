@@ -9,6 +9,7 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from pinnlab.errors import UnsupportedProblem
 from pinnlab.symbols import Expr
 
 
@@ -56,13 +57,20 @@ class Jet:
 
 
 def to_jets(expression: Expr, coordinates: Sequence[sp.Symbol]) -> Expr:
-    """Expand all derivatives and replace every u^(α) by its jet symbol."""
+    """Expand all derivatives and replace every u^(α) by its jet symbol.
+
+    Raises:
+        UnsupportedProblem: If a derivative cannot be carried out, as for D(floor(u), x).
+    """
     expanded = expression.doit()
     nodes = {d for d in expanded.atoms(sp.Derivative) if isinstance(d.expr, AppliedUndef)}
     table = {d: _jet(d.expr, d.variable_count, coordinates) for d in nodes}
     # Derivatives before the functions inside them, or the inner replacement would hide the outer node.
     without = expanded.xreplace({d: j.symbol for d, j in table.items()})
-    return without.xreplace({f: _jet(f, (), coordinates).symbol for f in without.atoms(AppliedUndef)})
+    result = without.xreplace({f: _jet(f, (), coordinates).symbol for f in without.atoms(AppliedUndef)})
+    for left in result.atoms(sp.Derivative, sp.Subs):
+        raise UnsupportedProblem(f"{expression}: {left} has no value where it jumps; use a smooth function instead")
+    return result
 
 
 def from_jets(expression: Expr, unknowns: Sequence[Expr], coordinates: Sequence[sp.Symbol]) -> Expr:

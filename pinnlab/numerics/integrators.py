@@ -25,7 +25,7 @@ from pinnlab.errors import SolveFailed
 Rate = Callable[[float, np.ndarray], np.ndarray]
 Jacobian = Callable[[float, np.ndarray], csc_array]
 
-_SMALLEST_RTOL = 100 * np.finfo(float).eps
+_SMALLEST_RTOL = 100 * float(np.finfo(float).eps)
 _BDF_ROWS = 8
 _SAME = 1e-9
 
@@ -244,10 +244,10 @@ class Radau(Integrator):
             rate, state.t, state.y, until, rtol=self.rtol, atol=self.atol, jac=jacobian, first_step=span
         )
         solver.lu = _factorise
-        if state.last_error > 0:
-            solver.h_abs_old, solver.error_norm_old = state.last_h, state.last_error
         if state.last_h > 0:
             solver.sol = _Continuation(state)
+        if state.last_h > 0 and state.last_error > 0:
+            solver.h_abs_old, solver.error_norm_old = state.last_h, state.last_error
         h, steps = self._land(solver, state.h, until)
         return RadauState(
             until,

@@ -54,7 +54,7 @@ class Adam(Optimizer[AdamState]):
     def step(
         self, objective: LeastSquares, theta: Tensor, state: AdamState
     ) -> tuple[Tensor, AdamState, dict[str, float]]:
-        """`per_step` iterations, fewer where the budget ends; "loss" is the one before the last of them."""
+        """`per_step` iterations, fewer at the budget's end; "loss" is that before the last of them."""
         point = theta.detach().clone().requires_grad_(True)
         inner = torch.optim.Adam([point], lr=self.learning_rate)
         moments = {"exp_avg": state.mean.clone(), "exp_avg_sq": state.mean_square.clone()}

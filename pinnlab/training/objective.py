@@ -29,6 +29,13 @@ class LeastSquares(abc.ABC):
         residuals, jacobian = self.jacobian(theta)
         return residuals, jacobian.T @ residuals, gram_matrix(jacobian)
 
+    def pullback(self, theta: Tensor, vector: Tensor) -> Tensor:
+        """J' vector (P,) for vector (N,), detached."""
+        leaf = theta.detach().clone().requires_grad_(True)
+        with torch.enable_grad():
+            product = self.residuals(leaf) @ vector
+        return torch.autograd.grad(product, leaf)[0]
+
     def value_and_gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """The loss () and its gradient (P,), both detached."""
         leaf = theta.detach().clone().requires_grad_(True)

@@ -120,6 +120,17 @@ class PointwiseLeastSquares(LeastSquares):
             gram += gram_matrix(block)
         return torch.cat(values), gradient, gram
 
+    def pullback(self, theta: Tensor, vector: Tensor) -> Tensor:
+        """J' vector (P,) for vector (N,), detached, piece by piece."""
+        leaf = theta.detach().clone().requires_grad_(True)
+        gradient = torch.zeros_like(theta)
+        pieces = self._pieces()
+        for piece, part in zip(pieces, vector.split([len(p) for p in pieces]), strict=True):
+            with torch.enable_grad():
+                product = piece.residuals(leaf).reshape(-1) @ part
+            gradient += torch.autograd.grad(product, leaf)[0]
+        return gradient
+
     def value_and_gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """The loss () and its gradient (P,), piece by piece, so that memory stays bounded."""
         leaf = theta.detach().clone().requires_grad_(True)

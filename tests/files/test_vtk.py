@@ -1,0 +1,158 @@
+import h5py
+import numpy as np
+import pytest
+
+from pinnlab.files import hdf5, vtk
+from pinnlab.files.contents import Contents
+
+SIZES = {"z": 3, "y": 4, "x": 5}
+
+
+def grid_contents(dimensions, steps, components, uneven):
+    rng = np.random.default_rng(0)
+    space = {name: np.linspace(-1, 1, n) for name, n in [*SIZES.items()][-dimensions:]}
+    if uneven:
+        space["x"] = -np.cos(np.linspace(0, np.pi, SIZES["x"]))
+    axes = ({"t": 0.1 + 0.3 * np.arange(steps) ** 2} if steps else {}) | space
+    shape = tuple(map(len, axes.values()))
+    fields = {"u": rng.standard_normal(shape), "flow": rng.standard_normal((*shape, components))}
+    return Contents(axes, "t" if steps else None, fields)
+
+
+def vtk_steps(path):
+    """The times, and for each the grid that VTK's reader makes of the file."""
+    from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
+    from vtkmodules.vtkIOHDF import vtkHDFReader
+
+    reader = vtkHDFReader()
+    reader.SetFileName(str(path))
+    reader.UpdateInformation()
+    times = reader.GetOutputInformation(0).Get(vtkStreamingDemandDrivenPipeline.TIME_STEPS()) or (None,)
+    for n, time in enumerate(times):
+        reader.SetStep(n)
+        reader.Update()
+        grid = reader.GetOutput().NewInstance()
+        grid.DeepCopy(reader.GetOutput())
+        yield time, grid
+
+
+def point_coordinates(grid):
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+    from vtkmodules.vtkCommonDataModel import vtkImageData
+
+    if isinstance(grid, vtkImageData):
+        dimensions, origin, spacing = grid.GetDimensions(), grid.GetOrigin(), grid.GetSpacing()
+        return [o + h * np.arange(n) for o, h, n in zip(origin, spacing, dimensions, strict=True)]
+    return [
+        vtk_to_numpy(axis()) for axis in (grid.GetXCoordinates, grid.GetYCoordinates, grid.GetZCoordinates)
+    ]
+
+
+@pytest.mark.parametrize("uneven", [False, True])
+@pytest.mark.parametrize("steps", [0, 1, 2, 5])
+@pytest.mark.parametrize(("dimensions", "components"), [(1, 3), (2, 3), (2, 2), (3, 3)])
+def test_h5py_xarray_and_vtk_read_equal_numbers_from_one_file(
+    tmp_path, dimensions, steps, components, uneven
+):
+    import xarray
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+
+    contents = grid_contents(dimensions, steps, components, uneven)
+    path = tmp_path / "a.hdf"
+    hdf5.write(path, contents)
+    with h5py.File(path) as file, xarray.open_dataset(path, engine="h5netcdf") as dataset:
+        for name, values in contents.fields.items():
+            np.testing.assert_array_equal(file[name][...], values)
+            np.testing.assert_array_equal(dataset[name].values, values)
+        for name, values in contents.axes.items():
+            np.testing.assert_array_equal(dataset[name].values, values)
+        assert dataset["u"].dims == tuple(contents.axes)
+        assert dataset["flow"].dims == (*contents.axes, "component")
+    seen = list(vtk_steps(path))
+    assert len(seen) == max(steps, 1)
+    for n, (time, grid) in enumerate(seen):
+        assert time == (contents.axes["t"][n] if steps > 1 else None)
+        for values, axis in zip(point_coordinates(grid), reversed(contents.space), strict=False):
+            np.testing.assert_allclose(values, contents.axes[axis], rtol=0, atol=1e-15)
+        for name, values in contents.fields.items():
+            array = vtk_to_numpy(grid.GetPointData().GetArray(name))
+            expected = values[n] if steps else values
+            np.testing.assert_array_equal(array.ravel(), expected.ravel())
+            assert array.size == expected.size
+
+
+def test_the_extent_of_a_plane_runs_x_first():
+    """By hand: 4 x 5 points (y, x) on [-1, 1]^2 have the extent 0..4, 0..3, 0..0 and the spacing 1/2, 2/3."""
+    contents = grid_contents(2, 0, 3, False)
+    with h5py.File("memory", "w", driver="core", backing_store=False) as file:
+        for name, values in {**contents.axes, **contents.fields}.items():
+            file[name] = values
+        vtk.link(file, contents, 1)
+        group = file["VTKHDF"]
+        assert list(group.attrs["WholeExtent"]) == [0, 4, 0, 3, 0, 0]
+        assert list(group.attrs["Origin"]) == [-1, -1, 0]
+        np.testing.assert_allclose(group.attrs["Spacing"], [1 / 2, 2 / 3, 1], rtol=1e-15)
+        assert group.attrs["Type"] == b"ImageData"
+
+
+def test_nothing_is_stored_twice(tmp_path):
+    contents = grid_contents(2, 5, 3, True)
+    path = tmp_path / "a.hdf"
+    hdf5.write(path, contents)
+    with h5py.File(path) as file:
+        assert file["VTKHDF/PointData/u"] == file["u"]
+        assert file["VTKHDF/PointData/flow"] == file["flow"]
+        for view in ("Steps/Values", "XCoordinates", "YCoordinates"):
+            assert file[f"VTKHDF/{view}"].is_virtual
+            assert file[f"VTKHDF/{view}"].id.get_storage_size() == 0
+        np.testing.assert_array_equal(file["VTKHDF/Steps/Values"][...], contents.axes["t"])
+        np.testing.assert_array_equal(file["VTKHDF/Steps/PointDataOffsets/u"][...], np.arange(5))
+
+
+def test_a_file_with_a_million_values_grows_by_less_than_a_page_for_each_link(tmp_path):
+    values = np.random.default_rng(0).standard_normal((8, 256, 512))
+    plain = {"t": np.arange(8.0), "y": np.arange(256.0), "x": np.arange(512.0)}
+    hdf5.write(tmp_path / "grid.hdf", Contents(plain, "t", {"u": values}))
+    with h5py.File(tmp_path / "grid.hdf") as file:
+        stored = file["u"].id.get_storage_size()
+    assert (tmp_path / "grid.hdf").stat().st_size - stored < 60_000
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [
+        {"t": [0.0, 1.0, 2.0]},
+        {"t": [0.0, 1.0], "y": [0.0], "x": [0.0, 1.0]},
+        {n: [0.0, 1.0] for n in "twzyx"},
+    ],
+)
+def test_axes_that_vtk_has_no_grid_for_get_no_group_and_are_no_fault(tmp_path, axes):
+    shape = tuple(map(len, axes.values()))
+    hdf5.write(tmp_path / "a.hdf", Contents(axes, "t", {"u": np.ones(shape)}))
+    with h5py.File(tmp_path / "a.hdf") as file:
+        assert "VTKHDF" not in file
+    assert hdf5.check(tmp_path / "a.hdf") == []
+
+
+def test_round_off_is_equispaced_and_a_stretch_is_not():
+    assert vtk.is_equispaced(0.1 * np.arange(1001))
+    assert vtk.is_equispaced(np.linspace(-1, 1, 7))
+    assert not vtk.is_equispaced(np.linspace(0, 1, 7) * (1 + 1e-12 * np.linspace(0, 1, 7)))
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+def test_a_broken_link_is_found(tmp_path, steps):
+    path = tmp_path / "a.hdf"
+    hdf5.write(path, grid_contents(2, steps, 3, True))
+    with h5py.File(path, "r+") as file:
+        copy = file["VTKHDF/PointData/u"][...]
+        del file["VTKHDF/PointData/u"]
+        file["VTKHDF/PointData/u"] = copy
+        del file["VTKHDF/XCoordinates"]
+    faults = hdf5.check(path)
+    assert len(faults) == 2
+    assert "/VTKHDF/PointData/u is not the same data as /u" in faults[0]
+    assert "/VTKHDF/XCoordinates is not the same data as /x" in faults[1]
+    with h5py.File(path, "r+") as file:
+        del file["VTKHDF"]
+    assert "the group /VTKHDF is missing" in hdf5.check(path)[0]

@@ -1,0 +1,81 @@
+import pytest
+import torch
+
+from pinnlab.training.pointwise import Group, PointwiseLeastSquares
+from pinnlab.training.row_jacobian import LayerOuterProducts, PerPoint
+
+DOUBLE = torch.float64
+
+
+def tensor(*rows):
+    return torch.tensor(rows, dtype=DOUBLE)
+
+
+def line(theta, points, extras):
+    """a x + b - y."""
+    return theta[0] * points + theta[1] - extras
+
+
+def square(theta, points, extras):
+    """(a^2, a b) x, two rows a point and no extras."""
+    return torch.cat([theta[0] ** 2 * points, theta[0] * theta[1] * points], 1)
+
+
+def objective(chunk=1000, rule=PerPoint):
+    first = Group(line, tensor([1.0], [2.0], [3.0]), tensor([1.0], [1.0], [2.0]), tensor([1.0], [2.0], [1.0]))
+    second = Group(
+        square, tensor([1.0], [4.0]), torch.zeros(2, 0, dtype=DOUBLE), tensor([1.0, 0.5], [1.0, 0.5])
+    )
+    return PointwiseLeastSquares((first, second), rule(chunk=chunk))
+
+
+THETA = torch.tensor([2.0, 3.0], dtype=DOUBLE)
+RESIDUALS = [4.0, 12.0, 7.0, 4.0, 3.0, 16.0, 12.0]
+JACOBIAN = [[1.0, 1.0], [4.0, 2.0], [3.0, 1.0], [4.0, 0.0], [1.5, 1.0], [16.0, 0.0], [6.0, 4.0]]
+
+
+@pytest.mark.parametrize("chunk", [1000, 2, 1])
+@pytest.mark.parametrize("rule", [PerPoint, LayerOuterProducts])
+def test_residuals_and_jacobian_by_hand_group_by_group_point_by_point(chunk, rule):
+    r, jacobian = objective(chunk, rule).jacobian(THETA)
+    assert r.tolist() == RESIDUALS
+    assert jacobian.tolist() == JACOBIAN
+    assert objective(chunk).residuals(THETA).tolist() == RESIDUALS
+    assert objective().count == 7
+
+
+@pytest.mark.parametrize("chunk", [1000, 2])
+def test_everything_derived_from_the_jacobian_agrees_with_it(chunk):
+    r, jacobian = tensor(*RESIDUALS), tensor(*JACOBIAN)
+    loss, gradient = objective(chunk).value_and_gradient(THETA)
+    torch.testing.assert_close(loss, r @ r)
+    torch.testing.assert_close(gradient, 2 * jacobian.T @ r)
+    found_r, found_g, gram = objective(chunk).normal_equations(THETA)
+    torch.testing.assert_close(found_r, r)
+    torch.testing.assert_close(found_g, jacobian.T @ r)
+    torch.testing.assert_close(gram, jacobian.T @ jacobian)
+    vector = torch.arange(7.0, dtype=DOUBLE)
+    torch.testing.assert_close(objective(chunk).pullback(THETA, vector), jacobian.T @ vector)
+
+
+def test_nothing_found_is_attached_to_a_graph():
+    theta = THETA.clone().requires_grad_(True)
+    found = [
+        *objective().jacobian(theta),
+        *objective().normal_equations(theta),
+        *objective().value_and_gradient(theta),
+    ]
+    assert not any(f.requires_grad for f in found)
+
+
+def test_residuals_stay_differentiable():
+    torch.testing.assert_close(torch.func.jacrev(objective(2).residuals)(THETA), tensor(*JACOBIAN))
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    x = torch.zeros(3, 1)
+    for bad in ((x[:, 0], x, x), (x, x[:2], x), (x, x, x[:1]), (x, x, torch.ones(()))):
+        with pytest.raises(ValueError, match="Group: points, extras and scale"):
+            Group(line, *bad)
+    with pytest.raises(ValueError, match="no groups"):
+        PointwiseLeastSquares(())

@@ -213,7 +213,7 @@ class Problem:
         data = serial.parse(text)
         try:
             return _decoded(data)
-        except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+        except (LookupError, TypeError, AttributeError, ArithmeticError, NotImplementedError) as error:
             raise ValueError(f"problem JSON: a part is missing or malformed ({error})") from None
         except RecursionError:
             raise ValueError("problem JSON: nested too deeply to be a declaration") from None

@@ -99,8 +99,10 @@ class Decoder:
         kind, *rest = node
         try:
             return self._build(kind, rest, lambda n: self(n, depth + 1))
-        except (TypeError, IndexError, AttributeError, KeyError, ZeroDivisionError) as error:
-            raise ValueError(f"problem JSON: malformed node {_short(node)}") from error
+        except (TypeError, LookupError, AttributeError, ArithmeticError, ValueError) as error:
+            if str(error).startswith("problem JSON: "):
+                raise
+            raise ValueError(f"problem JSON: malformed node {kind[:40]!r} ({' '.join(str(error).split())[:200]})") from error
 
     def _build(self, kind: str, rest: list[Any], sub: Callable[[Any], Any]) -> Any:
         if kind == "Constant":
@@ -118,7 +120,10 @@ class Decoder:
         if kind == "Symbol":
             return sp.Symbol(_identifier(rest[0]), **_checked_assumptions(rest[1:]))
         if kind == "Derivative":
-            return sp.Derivative(sub(rest[0]), *((sub(s), _order(n)) for s, n in rest[1:]))
+            expression, counts = rest[0], rest[1:]
+            if not counts:
+                raise ValueError("problem JSON: a derivative without a variable")
+            return sp.Derivative(sub(expression), *((sub(s), _order(n)) for s, n in counts))
         if kind == "Function":
             kind_of = sp.Function(_identifier(rest[0]), **_checked_assumptions(rest[1]))
             return kind_of(*map(sub, rest[2:]))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 
 import pytest
 import sympy as sp
@@ -29,7 +30,7 @@ def grown(inner):
     return st.one_of(
         st.lists(inner, min_size=2, max_size=4).map(lambda a: sp.Add(*a)),
         st.lists(inner, min_size=2, max_size=4).map(lambda a: sp.Mul(*a)),
-        two.map(lambda a: sp.Add(*a, evaluate=False)),
+        inner.map(lambda a: sp.Add(a, x * t, evaluate=False)),
         st.tuples(inner, st.sampled_from([2, 3, -1, sp.S.Half])).map(lambda a: sp.Pow(*a, evaluate=False)),
         inner.map(sp.sin),
         inner.map(lambda a: sp.tanh(a) + sp.Abs(a)),
@@ -44,7 +45,7 @@ def again(e, **parameters):
     return Decoder({"k": k} | parameters)(json.loads(json.dumps(encode(e))))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.recursive(LEAVES, grown, max_leaves=12).filter(lambda e: not e.has(sp.nan, sp.zoo, sp.oo)))
 def test_expressions_survive_the_round_trip_as_trees(e):
     assert again(e) == e
@@ -284,6 +285,42 @@ def test_a_malformed_domain_is_refused(change):
 def test_a_malformed_parameter_is_refused(change):
     data = base()
     refused(json.dumps(data | {"parameters": [data["parameters"][0] | change]}))
+
+
+NODES = st.recursive(
+    st.one_of(
+        st.sampled_from([["Symbol", "x", "real"], ["Integer", "0"], ["Integer", "-3"], ["Constant", "pi"], ["Constant", "I"]]),
+        st.sampled_from([["Constant", "true"], ["Function", "u", [], *coordinates()], ["Parameter", "k"], None, 3, "x"]),
+    ),
+    lambda inner: st.tuples(
+        st.sampled_from(
+            ["Add", "Mul", "Pow", "log", "Max", "Piecewise", "And", "LessThan", "gamma", "besselj", "floor", "atan2"]
+            + ["Heaviside", "Derivative", "Rate", "NormalDerivative", "Normal", "Abs", "sech", "Not", "erf", "coth"]
+        ),
+        st.lists(inner, max_size=3),
+    ).map(lambda a: [a[0], *a[1]]),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(NODES, st.sampled_from(["equations", "conditions", "reference", "conserved", "unknowns"]))
+def test_any_tree_is_read_or_refused_with_a_value_error(node, where):
+    data = base()
+    if where == "conditions":
+        data[where][1]["residual"] = ["Add", data[where][1]["residual"], node]
+    elif where == "conserved":
+        data[where] = {"density": node}
+    elif where == "equations":
+        data[where] = [["Add", *data[where], node]]
+    else:
+        data[where] = [node]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            Problem.from_json(json.dumps(data))
+        except ValueError as refusal:
+            assert "\n" not in str(refusal)
 
 
 def test_the_base_of_the_hostile_texts_is_sound():

@@ -59,7 +59,8 @@ def test_a_factor_that_varies_along_the_flux_keeps_it_a_source():
 
 def test_a_variable_conductivity_stays_inside_the_divergence():
     k = parameter("k", 1 + x**2)
-    assert view(D(u, t) - D(k * D(u, x), x)).flux == ((-(1 + x**2) * D(u, x),),)
+    ((found,),) = view(D(u, t) - D(k * D(u, x), x)).flux
+    assert sp.expand(found + (1 + x**2) * D(u, x)) == 0
 
 
 def test_a_variable_mass_is_kept():

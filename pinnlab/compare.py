@@ -1,0 +1,277 @@
+"""Several solvers on one problem, against the exact solution or a reference with an error bar."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pinnlab.errors import UnsupportedProblem
+from pinnlab.field import ExactField, Field
+from pinnlab.metrics import METRICS, Metric, Samples, comparison_axes, sample
+from pinnlab.problem import Problem
+from pinnlab.reference import reference as classical_reference
+from pinnlab.settings import describe
+from pinnlab.solution import Solution
+from pinnlab.solve import Monitor, Progress, solve
+from pinnlab.solver import Solver
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+# The error is recorded at times that grow by this factor, on this many points.
+MONITOR_GROWTH = 1.15
+MONITOR_POINTS = 2_000
+LEVELS = tuple(10.0**-k for k in range(1, 13))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric of one solver; the keys of `Comparison.to_json`.
+
+    Attributes:
+        problem: Name of the problem.
+        solver: What the caller called the solver.
+        settings: Its settings.
+        seed: Of its random draws.
+        metric: Name of the metric.
+        value: Its value, or None where the solver refused or diverged.
+        bound: The reference's own bound in this metric; 0 for an exact solution.
+        status: "done", "running" (stopped by its budget), "diverged", or "n/a".
+        reason: Why there is no value.
+        seconds: Wall time of the solver.
+        device: Where it ran.
+        dtype: Its arithmetic.
+        parameters: Values of the problem's parameters.
+        end: End of the time interval, or None if steady.
+    """
+
+    problem: str
+    solver: str
+    settings: dict[str, Any]
+    seed: int
+    metric: str
+    value: float | None
+    bound: float
+    status: str
+    reason: str
+    seconds: float
+    device: str
+    dtype: str
+    parameters: dict[str, float]
+    end: float | None
+
+    @property
+    def text(self) -> str:
+        """The value as a reader should see it: no error is told below the reference's own bound."""
+        if self.value is None:
+            return f"n/a: {self.reason}"
+        if self.value <= self.bound:
+            return f"≤ {self.bound:.1e}"
+        return f"{self.value:.2e}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The outcome of `compare`.
+
+    Attributes:
+        problem: What was solved.
+        rows: One per solver and metric.
+        solutions: Those that there are, by name.
+        truth: What they were measured against.
+        truth_name: "exact solution", or the settings of the reference.
+        times_to_error: Solver → {error level: seconds until the relative L2 error was first below it}; levels below
+            the reference's bound are left out.
+    """
+
+    problem: Problem
+    rows: tuple[Row, ...]
+    solutions: Mapping[str, Solution]
+    truth: Field
+    truth_name: str
+    times_to_error: Mapping[str, Mapping[float, float]]
+
+    def to_json(self) -> str:
+        """The rows as a JSON list of objects."""
+        return json.dumps([dataclasses.asdict(r) | {"text": r.text} for r in self.rows])
+
+    def ranks(self, first: str, second: str, metric: str = "relative_l2") -> bool | None:
+        """Whether the first solver is more accurate; None if their difference is within the reference's bound."""
+        a, b = (next(r for r in self.rows if r.solver == s and r.metric == metric) for s in (first, second))
+        if a.value is None or b.value is None or abs(a.value - b.value) <= a.bound:
+            return None
+        return a.value < b.value
+
+    def table(self) -> Table:
+        """The rows as a rich table, one line per solver."""
+        from rich.table import Table
+
+        metrics = list(dict.fromkeys(r.metric for r in self.rows))
+        title = f"{self.problem.name} against {self.truth_name}"
+        table = Table("solver", *metrics, "seconds", "status", "device", "dtype", title=title)
+        for name in dict.fromkeys(r.solver for r in self.rows):
+            mine = {r.metric: r for r in self.rows if r.solver == name}
+            first = mine[metrics[0]]
+            if first.status == "n/a":
+                table.add_row(name, first.text, *[""] * (len(metrics) - 1), "", "n/a", "", "")
+                continue
+            errors = [mine[m].text for m in metrics]
+            table.add_row(name, *errors, f"{first.seconds:.2f}", first.status, first.device, first.dtype)
+        return table
+
+    def times_table(self) -> Table:
+        """Seconds that each solver took to each level of the relative L2 error."""
+        from rich.table import Table
+
+        levels = sorted({lv for t in self.times_to_error.values() for lv in t}, reverse=True)
+        table = Table("solver", *(f"{lv:.0e}" for lv in levels), title="seconds to relative L2 error")
+        for name, reached in self.times_to_error.items():
+            table.add_row(name, *(f"{reached[lv]:.2f}" if lv in reached else "-" for lv in levels))
+        return table
+
+
+def compare(
+    problem: Problem,
+    solvers: Mapping[str, Solver | Solution],
+    *,
+    reference: Solution | Field | None = None,
+    metrics: Sequence[Metric] = METRICS,
+    rtol: float = 1e-6,
+    seed: int = 0,
+    device: str = "auto",
+    max_seconds: float | None = None,
+    monitors: Mapping[str, Sequence[Monitor]] | None = None,
+) -> Comparison:
+    """Run solvers on one problem and measure all of them in the same norms on the same points.
+
+    Args:
+        problem: What to solve.
+        solvers: Name → settings to run, or a solution that is there already.
+        reference: What to measure against: a field taken as exact, or a solution with its bound; by default the
+            problem's exact solution, else `pinnlab.reference(problem, rtol)`.
+        metrics: Functions of two `Samples`.
+        rtol: For the default reference.
+        seed: Of the runs.
+        device: Of the runs.
+        max_seconds: Budget of each run.
+        monitors: Further monitors, by the name of the solver.
+
+    Raises:
+        UnsupportedProblem: If there is neither an exact solution nor a classical solver for the problem.
+    """
+    truth, bounds, truth_name = _truth(problem, reference, rtol)
+    axes = comparison_axes(problem)
+    wanted = sample(truth, axes)
+    rows: list[Row] = []
+    solutions: dict[str, Solution] = {}
+    reached: dict[str, dict[float, float]] = {}
+    for name, entry in solvers.items():
+        try:
+            watching = [ErrorMonitor(truth), *(monitors or {}).get(name, ())]
+            found = entry if isinstance(entry, Solution) else solve(
+                problem, entry, seed=seed, device=device, max_seconds=max_seconds, monitors=watching)  # fmt: skip
+        except UnsupportedProblem as refusal:
+            rows += [_refused(problem, name, entry, m, str(refusal), seed) for m in metrics]
+            continue
+        solutions[name] = found
+        rows += _measured(name, found, axes, wanted, metrics, bounds)
+        reached[name] = _times_to_error(found, rows[-len(metrics) :], bounds.get("relative_l2", 0.0))
+    return Comparison(problem, tuple(rows), solutions, truth, truth_name, reached)
+
+
+class ErrorMonitor:
+    """Records the relative L2 error of the current answer against a truth, at growing intervals of time.
+
+    For reports only: nothing that a solver does depends on it, and its time does not count as the solver's.
+    """
+
+    def __init__(self, truth: Field) -> None:
+        self._points = truth.problem.spacetime.sample(MONITOR_POINTS, np.random.default_rng(0))
+        self._values = truth(self._points)
+        self._due = 0.0
+
+    def __call__(self, progress: Progress) -> Mapping[str, float] | None:
+        """The column `relative_l2`, where it is due."""
+        if progress.seconds < self._due:
+            return None
+        self._due = progress.seconds * MONITOR_GROWTH
+        started = time.perf_counter()
+        distance = np.linalg.norm(progress.field()(self._points) - self._values)
+        size = np.linalg.norm(self._values)
+        # An evaluation that costs more than the solver's own step is not repeated at every step.
+        self._due = max(self._due, progress.seconds + 5 * (time.perf_counter() - started))
+        return {"relative_l2": float(distance / size) if size > 0 else float(distance)}
+
+
+def _truth(problem: Problem, given: Solution | Field | None, rtol: float) -> tuple[Field, dict[str, float], str]:
+    """(field, bound per metric, name) of what solutions are measured against."""
+    if isinstance(given, Field):
+        return given, {}, "the given field"
+    exact = ExactField.of(problem) if given is None else None
+    if exact is not None:
+        return exact, {}, "exact solution"
+    solution = classical_reference(problem, rtol) if given is None else given
+    bounds = {} if solution.bound is None else dict(solution.bound.metrics)
+    told = "no error bar" if solution.bound is None else f"relative L2 bound {bounds['relative_l2']:.1e}"
+    return solution.field, bounds, f"{solution.settings['type']} ({told})"
+
+
+def _measured(
+    name: str,
+    solution: Solution,
+    axes: Sequence[np.ndarray],
+    wanted: Samples,
+    metrics: Sequence[Metric],
+    bounds: Mapping[str, float],
+) -> list[Row]:
+    got = sample(solution.field, axes)
+    rows = []
+    for metric in metrics:
+        value = metric(got, wanted)
+        finite = math.isfinite(value)
+        row = _row(solution.problem, name, metric, solution.settings, solution.seed)
+        rows.append(
+            dataclasses.replace(
+                row,
+                value=value if finite else None,
+                bound=float(bounds.get(metric.__name__, 0.0)),
+                status=solution.status.value,
+                reason=solution.failure or ("" if finite else "the answer is not finite"),
+                seconds=solution.seconds,
+                device=solution.device,
+                dtype=solution.dtype,
+            )
+        )
+    return rows
+
+
+def _refused(problem: Problem, name: str, solver: Any, metric: Metric, reason: str, seed: int) -> Row:
+    return dataclasses.replace(_row(problem, name, metric, describe(solver), seed), reason=reason)
+
+
+def _row(problem: Problem, name: str, metric: Metric, settings: dict[str, Any], seed: int) -> Row:
+    values = {p.name: float(p.value) for p in problem.parameters if p.value is not None and p.value.is_number}
+    end = None if problem.interval is None else problem.interval.end
+    return Row(problem.name, name, settings, seed, metric.__name__, None, 0.0, "n/a", "", math.nan, "", "", values, end)
+
+
+def _times_to_error(solution: Solution, rows: Sequence[Row], bound: float) -> dict[float, float]:
+    """From the history's `relative_l2` column and the final value."""
+    seconds = list(solution.history.get("seconds", ()))
+    errors = list(solution.history.get("relative_l2", ()))
+    final = next((r.value for r in rows if r.metric == "relative_l2"), None)
+    if final is not None and not errors:
+        seconds, errors = [solution.seconds], [final]
+    out = {}
+    for level in LEVELS:
+        hits = [s for s, e in zip(seconds, errors, strict=True) if e <= level]
+        if hits and level > bound:
+            out[level] = float(hits[0])
+    return out

@@ -1,0 +1,29 @@
+"""Which solver takes which problem, and why the others do not."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+
+from pinnlab import solvers
+from pinnlab.errors import UnsupportedProblem
+from pinnlab.problem import Problem
+from pinnlab.solver import Solver, solver_name
+
+
+def shipped_solvers() -> dict[str, type[Solver]]:
+    """Every solver class that pinnlab exports, by its name on the command line."""
+    found = (c for _, c in inspect.getmembers(solvers, inspect.isclass) if issubclass(c, Solver))
+    return {solver_name(c): c for c in sorted(found, key=lambda c: c.__name__)}
+
+
+def support(problem: Problem) -> Mapping[str, str]:
+    """Solver name → "yes", or "no: reason" with the reason that `compile` gave for its default settings."""
+    table = {}
+    for name, kind in shipped_solvers().items():
+        try:
+            kind().compile(problem)
+            table[name] = "yes"
+        except UnsupportedProblem as refusal:
+            table[name] = f"no: {refusal}"
+    return table

@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from pinnlab import Problem
+from pinnlab.forms.balance_law import BalanceLaw
+from pinnlab.forms.evaluate import on_points
+from pinnlab.symbols import Normal, NormalDerivative, Rate, normal, with_values
+
+PROBLEMS = Path(__file__).parents[1] / "problems"
+NAMES = sorted(path.stem for path in PROBLEMS.glob("*.py"))
+EXPECTED = {
+    *("burgers", "burgers_periodic", "heat", "advection", "wave", "allen_cahn", "kdv_soliton"),
+    *("kuramoto_sivashinsky", "reaction_diffusion", "navier_stokes_vorticity", "poisson_1d", "poisson_2d"),
+    *("helmholtz_2d", "lorenz"),
+}
+
+
+def lambdified(expressions, arguments):
+    """An evaluation that shares no code with pinnlab's own."""
+    function = sp.lambdify(arguments, list(expressions), modules=["numpy", "scipy"])
+    return lambda columns: [np.broadcast_to(c, len(columns[0])) for c in function(*columns)]
+
+
+def on_exact(expression, problem):
+    """An equation or condition with the exact solution put in, by plain sympy."""
+    table = dict(zip(problem.unknowns, problem.exact_expressions, strict=True))
+    expression = with_values(expression)
+    for node in expression.atoms(NormalDerivative):
+        value = sum(normal(c) * sp.diff(table[node.args[0]], c) for c in problem.space)
+        expression = expression.xreplace({node: value})
+    for node in expression.atoms(Rate):
+        expression = expression.xreplace({node: sp.diff(table[node.args[0]], problem.time)})
+    return expression.xreplace(table).doit()
+
+
+def with_expressions(shipped):
+    return [p for p in shipped.values() if p.exact_expressions is not None]
+
+
+def with_callables(shipped):
+    return [p for p in shipped.values() if p.reference is not None and p.exact_expressions is None]
+
+
+def test_all_promised_problems_are_there():
+    assert set(NAMES) >= EXPECTED
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_problem_is_named_after_its_file_and_cites_its_source(name, shipped_modules):
+    module = shipped_modules[name]
+    assert isinstance(module.problem, Problem)
+    assert module.problem.name == name
+    assert len(module.__doc__.splitlines()[0]) > 20
+    assert re.search(r"^\[1\] .*?\(?\d{4}\)", module.__doc__, re.MULTILINE | re.DOTALL)
+    assert re.search(r"\(?(18|19|20)\d\d\)", module.problem.citation)
+    surname = module.problem.citation.split(",")[0].removesuffix(" et al.").split()[-1]
+    assert surname in module.__doc__
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_problem_imports_the_language_and_nothing_else(name):
+    tree = ast.parse((PROBLEMS / f"{name}.py").read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            assert {a.name for a in node.names} <= {"sympy", "numpy"}
+        if isinstance(node, ast.ImportFrom):
+            assert node.module in ("pinnlab", "pinnlab.exact")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_problem_is_declared_without_a_warning(name, shipped):
+    text = shipped[name].to_json()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Problem.from_json(text)
+
+
+def test_the_settings_are_those_of_the_literature(shipped):
+    value = {(n, p.name): float(p.value) for n, problem in shipped.items() for p in problem.parameters}
+    assert value["burgers", "nu"] == pytest.approx(0.01 / np.pi, rel=1e-15)
+    assert value["burgers_periodic", "nu"] == 0.05
+    assert value["wave", "c"] == 2
+    assert value["advection", "c"] == 30
+    assert value["allen_cahn", "kappa"] == 1e-4
+    assert [value["kuramoto_sivashinsky", n] for n in ("alpha", "beta", "gamma")] == [5, 0.5, 0.005]
+    assert [value["lorenz", n] for n in ("sigma", "rho", "beta")] == [10, 28, pytest.approx(8 / 3)]
+    assert [value["navier_stokes_vorticity", n] for n in ("nu", "rho", "delta")] == [0.01, np.pi / 15, 0.05]
+    assert [value["reaction_diffusion", n] for n in ("Du", "Dv", "k")] == [1e-3, 5e-3, 5e-3]
+    ends = {n: p.interval.end for n, p in shipped.items() if p.interval}
+    assert ends.pop("lorenz") == 20
+    assert set(ends.values()) == {1.0}
+
+
+def test_exact_expressions_satisfy_every_equation(shipped):
+    problems = with_expressions(shipped)
+    assert {p.name for p in problems} >= {"heat", "wave", "advection", "kdv_soliton", "poisson_1d", "helmholtz_2d"}
+    for problem in problems:
+        points = problem.spacetime.sample(200, np.random.default_rng(1))
+        # Every summand apart, so that "zero" has a scale.
+        for equation in problem.equations:
+            terms = [on_exact(e, problem) for e in sp.Add.make_args(equation)]
+            values = np.array(lambdified(terms, problem.coordinates)(points.T))
+            assert np.abs(values.sum(axis=0)).max() < 1e-12 * np.abs(values).max(), problem.name
+
+
+def test_exact_expressions_satisfy_every_condition(shipped):
+    for problem in with_expressions(shipped):
+        for condition in problem.conditions:
+            residual = on_exact(condition.residual, problem)
+            arguments = [*problem.coordinates, *(normal(c) for c in problem.space)]
+            for piece in problem.pieces_of(condition):
+                points, normals = problem.spacetime.sample_piece(piece, 50, np.random.default_rng(2))
+                columns = [*points.T, *normals.T[-len(problem.space) :]]
+                (values,) = lambdified([residual], arguments)(columns)
+                assert np.abs(values).max() < 1e-13, (problem.name, piece)
+
+
+def test_exact_solutions_are_periodic_where_the_box_is(shipped):
+    for problem in (p for p in shipped.values() if p.reference is not None):
+        exact = values_of(problem)
+        for c in getattr(problem.region, "periodic", ()):
+            points = problem.spacetime.sample(50, np.random.default_rng(3))
+            axis = problem.coordinates.index(c)
+            low, high = points.copy(), points.copy()
+            low[:, axis], high[:, axis] = problem.region.bounds[c]
+            np.testing.assert_allclose(exact(low), exact(high), rtol=0, atol=2e-14, err_msg=problem.name)
+
+
+def values_of(problem):
+    if problem.exact_expressions is None:
+        return problem.reference
+    return on_points(problem.exact_expressions, problem.coordinates)
+
+
+FIRST = np.array([-1, 9, -45, 0, 45, -9, 1]) / 60
+SECOND = np.array([2, -27, 270, -490, 270, -27, 2]) / 180
+
+
+def differences(exact, points, axis, h):
+    """First and second derivative along one axis by centred differences of sixth order."""
+    step = np.zeros(points.shape[1])
+    step[axis] = h
+    stencil = np.array([exact(points + i * step)[:, 0] for i in range(-3, 4)])
+    return FIRST @ stencil / h, SECOND @ stencil / h**2
+
+
+def test_exact_callables_satisfy_burgers_equation(shipped):
+    problems = with_callables(shipped)
+    assert {p.name for p in problems} == {"burgers", "burgers_periodic"}
+    for problem in problems:
+        nu = float(problem.parameters[0].value)
+        points = problem.spacetime.sample(400, np.random.default_rng(4))
+        points[:, 0] = 0.01 + 0.98 * points[:, 0]
+        points[:100, 1] *= 0.02  # a quarter of them in the shock
+        u = problem.reference(points)[:, 0]
+        u_t, _ = differences(problem.reference, points, 0, 2e-4)
+        u_x, u_xx = differences(problem.reference, points, 1, 2e-4)
+        residual = u_t + u * u_x - nu * u_xx
+        assert np.abs(residual).max() < 2e-6 * np.abs(u * u_x).max(), problem.name
+
+
+def test_exact_callables_satisfy_every_condition(shipped):
+    for problem in with_callables(shipped):
+        for condition in problem.conditions:
+            (u,) = problem.unknowns
+            data = on_points([u - condition.residual], problem.coordinates)
+            for piece in problem.pieces_of(condition):
+                points, _ = problem.spacetime.sample_piece(piece, 100, np.random.default_rng(5))
+                np.testing.assert_allclose(problem.reference(points), data(points), rtol=0, atol=1e-13)
+
+
+def test_exact_solutions_conserve_what_is_declared(shipped):
+    problems = [p for p in shipped.values() if p.conserved and p.reference is not None]
+    assert {p.name for p in problems} >= {"burgers_periodic", "advection", "kdv_soliton"}
+    for problem in problems:
+        (u,), (c,) = problem.unknowns, problem.space
+        low, high = problem.region.bounds[c]
+        x = np.linspace(low, high, 512, endpoint=False)
+        for name, density in problem.conserved.items():
+            values = sp.lambdify(u, with_values(density), "numpy")
+            totals = [
+                values(values_of(problem)(np.column_stack([np.full_like(x, s), x]))).mean() for s in (0.0, 0.37, 1.0)
+            ]
+            np.testing.assert_allclose(totals, totals[0], rtol=0, atol=1e-13, err_msg=f"{problem.name} {name}")
+
+
+def test_densities_that_are_unknowns_have_no_source(shipped):
+    checked = set()
+    for problem in shipped.values():
+        for density in problem.conserved.values():
+            if density not in problem.unknowns:
+                continue
+            law = BalanceLaw.of(problem)
+            (row,) = [i for i, mass in enumerate(law.mass) if mass == {density: 1}]
+            assert law.source[row] == 0, problem.name
+            assert set(problem.space) == problem.region.periodic
+            checked.add(problem.name)
+    assert checked >= {"burgers_periodic", "kuramoto_sivashinsky", "navier_stokes_vorticity", "kdv_soliton"}
+
+
+def initial_data(problem, unknown):
+    (condition,) = [c for c in problem.conditions if c.on == ("initial",) and c.residual.has(unknown)]
+    return on_points([with_values(unknown - condition.residual)], problem.coordinates)
+
+
+def test_the_shear_layer_is_smooth_with_mean_zero_and_the_cited_velocity(shipped):
+    problem = shipped["navier_stokes_vorticity"]
+    data = initial_data(problem, problem.unknowns[0])
+    n = 256
+    side = 2 * np.pi * np.arange(n) / n
+    x, y = np.meshgrid(side, side, indexing="ij")
+    w = data(np.column_stack([np.zeros(n * n), x.ravel(), y.ravel()])).reshape(n, n)
+    assert abs(w.mean()) < 1e-14
+    modes = np.abs(np.fft.fft2(w)) / n**2
+    assert modes[:, n // 2 - 8 : n // 2 + 8].max() < 1e-9
+    # w = v_x - u_y with u from E and Shu: compare u(y) - u(0), the integral of -w at x = pi/2, at three heights.
+    rho = np.pi / 15
+    fine = np.linspace(0, 2 * np.pi, 20_001)
+    column = data(np.column_stack([0 * fine, 0 * fine + np.pi / 2, fine]))[:, 0]
+    velocity = -np.concatenate([[0], np.cumsum((column[1:] + column[:-1]) / 2)]) * (fine[1] - fine[0])
+    for height in (np.pi / 2, 0.9 * np.pi, 1.6 * np.pi):
+        cited = np.tanh((height - np.pi / 2) / rho) if height <= np.pi else np.tanh((1.5 * np.pi - height) / rho)
+        found = np.interp(height, fine, velocity)
+        assert found == pytest.approx(cited + 1, abs=1e-5)
+
+
+def test_the_initial_state_of_reaction_diffusion_meets_its_boundary_conditions(shipped):
+    problem = shipped["reaction_diffusion"]
+    for u in problem.unknowns:
+        (condition,) = [c for c in problem.conditions if c.on == ("initial",) and c.residual.has(u)]
+        g = u - condition.residual
+        for c in problem.space:
+            for end in problem.region.bounds[c]:
+                assert sp.simplify(sp.diff(g, c).subs(c, sp.Integer(int(end)))) == 0
+
+
+def test_the_tails_of_the_soliton_are_below_rounding_at_the_ends_of_its_box(shipped):
+    problem = shipped["kdv_soliton"]
+    exact = values_of(problem)
+    times = np.linspace(0, 1, 11)
+    for end in problem.region.bounds[problem.space[0]]:
+        assert exact(np.column_stack([times, np.full(11, end)])).max() < 1e-14
+
+
+def test_no_residual_holds_the_normal(shipped):
+    assert not any(e.has(Normal) for p in shipped.values() for e in p.equations)

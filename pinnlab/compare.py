@@ -45,7 +45,7 @@ class Row:
         bound: The reference's own bound in this metric; 0 for an exact solution.
         status: "done", "running" (stopped by its budget), "diverged", or "n/a".
         reason: Why there is no value.
-        seconds: Wall time of the solver.
+        seconds: Wall time of the solver, or None where it refused.
         device: Where it ran.
         dtype: Its arithmetic.
         parameters: Values of the problem's parameters.
@@ -61,7 +61,7 @@ class Row:
     bound: float
     status: str
     reason: str
-    seconds: float
+    seconds: float | None
     device: str
     dtype: str
     parameters: dict[str, float]
@@ -123,7 +123,8 @@ class Comparison:
                 table.add_row(name, first.text, *[""] * (len(metrics) - 1), "", "n/a", "", "")
                 continue
             errors = [mine[m].text for m in metrics]
-            table.add_row(name, *errors, f"{first.seconds:.2f}", first.status, first.device, first.dtype)
+            seconds = "" if first.seconds is None else f"{first.seconds:.2f}"
+            table.add_row(name, *errors, seconds, first.status, first.device, first.dtype)
         return table
 
     def times_table(self) -> Table:
@@ -259,7 +260,7 @@ def _refused(problem: Problem, name: str, solver: Any, metric: Metric, reason: s
 def _row(problem: Problem, name: str, metric: Metric, settings: dict[str, Any], seed: int) -> Row:
     values = {p.name: float(p.value) for p in problem.parameters if p.value is not None and p.value.is_number}
     end = None if problem.interval is None else problem.interval.end
-    return Row(problem.name, name, settings, seed, metric.__name__, None, 0.0, "n/a", "", math.nan, "", "", values, end)
+    return Row(problem.name, name, settings, seed, metric.__name__, None, 0.0, "n/a", "", None, "", "", values, end)
 
 
 def _times_to_error(solution: Solution, rows: Sequence[Row], bound: float) -> dict[float, float]:

@@ -1,4 +1,4 @@
-"""What a declaration must satisfy, checked when it is constructed: each message names object, term and remedy."""
+"""What a declaration must satisfy, checked when it is made: each message names object, term and remedy."""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ def _check_shape(problem: Problem) -> None:
         raise ValueError(f"{who}: give at least one equation and one unknown")
     for u in problem.unknowns:
         if not isinstance(u, AppliedUndef):
-            raise ValueError(f"{who}: unknown {u} must be a function of the coordinates, sympy.Function('u')(t, x)")
+            raise ValueError(
+                f"{who}: unknown {u} must be a function of the coordinates, sympy.Function('u')(t, x)"
+            )
     if len({u.func.__name__ for u in problem.unknowns}) < len(problem.unknowns):
         raise ValueError(f"{who}: two unknowns have the same name in {problem.unknowns}")
     if len(problem.equations) != len(problem.unknowns):
@@ -117,10 +119,14 @@ def _check_symbols(problem: Problem) -> None:
         # The expression itself is not printed: sympy cannot print a product with nan.
         for bad in (sp.nan, sp.zoo, sp.oo, -sp.oo):
             if value.has(bad):
-                raise ValueError(f"{who}, {label}: it holds {bad}, which is not finite; check its coefficients")
+                raise ValueError(
+                    f"{who}, {label}: it holds {bad}, which is not finite; check its coefficients"
+                )
         for f in sorted(applied_functions(e) - unknowns, key=str):
             hint = did_you_mean(f.func.__name__, (u.func.__name__ for u in unknowns))
-            raise ValueError(f"{who}, {label}: {f} is not among the unknowns {tuple(map(str, unknowns))}{hint}")
+            raise ValueError(
+                f"{who}, {label}: {f} is not among the unknowns {tuple(map(str, unknowns))}{hint}"
+            )
         for s in sorted(value.free_symbols - coordinates, key=str):
             if isinstance(s, Parameter) or (isinstance(s, Normal) and label.startswith("condition")):
                 continue
@@ -152,12 +158,15 @@ def _check_pieces(problem: Problem) -> None:
         if not condition_unknowns(c):
             raise ValueError(f"problem {problem.name!r}: condition {c} holds no unknown")
         if c.on is None and not problem.region.pieces:
-            raise ValueError(f"problem {problem.name!r}: condition {c}, but its domain has no boundary; drop it")
+            raise ValueError(
+                f"problem {problem.name!r}: condition {c}, but its domain has no boundary; drop it"
+            )
         for piece in problem.pieces_of(c):
             if piece in periodic:
                 raise ValueError(
-                    f"problem {problem.name!r}: condition {c}, but the domain is periodic along {periodic[piece]} "
-                    f"and has no side {piece!r}; drop the condition or take {periodic[piece]} out of periodic="
+                    f"problem {problem.name!r}: condition {c}, but the domain is periodic along "
+                    f"{periodic[piece]} and has no side {piece!r}; drop the condition or take "
+                    f"{periodic[piece]} out of periodic="
                 )
             if piece not in known:
                 raise ValueError(
@@ -193,21 +202,22 @@ def _check_initial_conditions(problem: Problem) -> None:
         forms = [f"initial({name}, …)", f"initial_rate({name}, …)"][:needed]
         remedy = f"add {' and '.join(forms)}" if count[u] < needed else "remove the surplus"
         raise ValueError(
-            f"problem {problem.name!r}: {u} has order {needed} in {problem.time}, so it needs {needed} initial "
-            f"condition{'s' * (needed != 1)}, and {count[u]} {'is' if count[u] == 1 else 'are'} given; {remedy}"
+            f"problem {problem.name!r}: {u} has order {needed} in {problem.time}, so it needs {needed} "
+            f"initial condition{'s' * (needed != 1)}, and {count[u]} {'is' if count[u] == 1 else 'are'} "
+            f"given; {remedy}"
         )
 
 
 def _check_initial_kinds(problem: Problem, u: Expr, needed: int) -> None:
-    """Refuse two values, or two rates, where a value and a rate are needed, and a rate where only a value is."""
+    """Refuse initial data that are as many as needed but not of the kinds needed: values and rates."""
     own = [c for c in problem.conditions if "initial" in problem.pieces_of(c) and u in condition_unknowns(c)]
     rates = sum(c.residual.has(Rate) for c in own)
     if needed in (1, 2) and rates != needed - 1 and all(len(condition_unknowns(c)) == 1 for c in own):
         name = u.func.__name__
         forms = [f"initial({name}, …)", f"initial_rate({name}, …)"][:needed]
         raise ValueError(
-            f"problem {problem.name!r}: {u} has order {needed} in {problem.time}, and {rates} of its {needed} "
-            f"initial condition{'s' * (needed != 1)} prescribe its rate; give {' and '.join(forms)}"
+            f"problem {problem.name!r}: {u} has order {needed} in {problem.time}, and {rates} of its "
+            f"{needed} initial condition{'s' * (needed != 1)} prescribe its rate; give {' and '.join(forms)}"
         )
 
 
@@ -229,7 +239,15 @@ def _check_boundary_conditions(problem: Problem) -> None:
                     _require(problem, u, axis, needed // 2, per_piece[u, piece], f"on {piece!r}", piece)
             elif len(problem.unknowns) == 1:
                 given = sum(per_piece[u, piece] for piece in pieces)
-                _require(problem, u, axis, needed, given, f"on {' and '.join(map(repr, pieces))} together", pieces[0])
+                _require(
+                    problem,
+                    u,
+                    axis,
+                    needed,
+                    given,
+                    f"on {' and '.join(map(repr, pieces))} together",
+                    pieces[0],
+                )
 
 
 def _boundary_needs(problem: Problem, u: Expr) -> list[tuple[tuple[str, ...], int, str]]:
@@ -255,8 +273,8 @@ def _require(problem: Problem, u: Expr, axis: str, needed: int, given: int, wher
     else:
         remedy = "remove the surplus"
     raise ValueError(
-        f"problem {problem.name!r}: the order of {u} in {axis} asks for {needed} condition{'s' * (needed != 1)} "
-        f"{where}, and {given} {'is' if given == 1 else 'are'} given; {remedy}"
+        f"problem {problem.name!r}: the order of {u} in {axis} asks for {needed} "
+        f"condition{'s' * (needed != 1)} {where}, and {given} {'is' if given == 1 else 'are'} given; {remedy}"
     )
 
 
@@ -316,8 +334,8 @@ def _warn_of_jump(
         sizes.append(abs(complex(value)))
     if max(sizes) > CORNER_TOLERANCE:
         warnings.warn(
-            f"problem {problem.name!r}: the data of {u} on {where} differ by {max(sizes):.3g} where they meet; "
-            "the solution is not smooth there and every method converges slowly",
+            f"problem {problem.name!r}: the data of {u} on {where} differ by {max(sizes):.3g} where they "
+            "meet; the solution is not smooth there and every method converges slowly",
             IncompatibleData,
             stacklevel=5,
         )

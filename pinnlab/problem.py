@@ -47,13 +47,13 @@ class Problem:
         domain: A `Box` over all coordinates, or `TimeInterval(t, 0, 1) * region`.
         conditions: Initial and boundary conditions.
         time: The evolution coordinate, or None for a steady problem.
-        reference: Exact solution: an expression (one unknown), a dictionary unknown → expression, or a callable
-            from `points (n, dim)` to `values (n, unknowns)`.
+        reference: Exact solution: an expression (one unknown), a dictionary unknown → expression, or a
+            callable from `points (n, dim)` to `values (n, unknowns)`.
         conserved: Named densities whose integral over space does not change in time, such as {"mass": u}.
         citation: Where the problem and its settings come from.
 
     Raises:
-        ValueError: If the declaration does not make sense; the text names the object, the term and the remedy.
+        ValueError: If the declaration does not make sense; the text names object, term and remedy.
 
     Warns:
         IncompatibleData: If initial and boundary data disagree where they meet.
@@ -188,7 +188,9 @@ class Problem:
                 value = sp.Add(*(normal(c) * sp.diff(table[u], c) for c in self.space))
             expression = expression.xreplace({operator: value})
         if expression.has(OutwardFlux):
-            raise ValueError(f"manufactured {self.name!r}: write the flux condition {expression} = 0 out in full")
+            raise ValueError(
+                f"manufactured {self.name!r}: write the flux condition {expression} = 0 out in full"
+            )
         return expression.xreplace(dict(table)).doit()
 
     # -- identity and display ------------------------------------------------------------------------------
@@ -239,17 +241,22 @@ class Problem:
     def _repr_latex_(self) -> str:
         lines = [f"{sp.latex(e)} &= 0" for e in self.equations]
         lines += [
-            rf"{sp.latex(c.residual)} &= 0 \quad\text{{on {', '.join(self.pieces_of(c))}}}" for c in self.conditions
+            rf"{sp.latex(c.residual)} &= 0 \quad\text{{on {', '.join(self.pieces_of(c))}}}"
+            for c in self.conditions
         ]
         return "$$\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}$$"
 
     def _repr_html_(self) -> str:
         equations = "".join(f"<div>$\\displaystyle {sp.latex(e)} = 0$</div>" for e in self.equations)
         rows = "".join(
-            f"<tr><td>{html.escape(', '.join(self.pieces_of(c)))}</td><td>${sp.latex(c.residual)} = 0$</td></tr>"
+            f"<tr><td>{html.escape(', '.join(self.pieces_of(c)))}</td>"
+            f"<td>${sp.latex(c.residual)} = 0$</td></tr>"
             for c in self.conditions
         )
-        values = "".join(f"<tr><td>{html.escape(p.name)}</td><td>{html.escape(str(p.value))}</td></tr>" for p in self.parameters)
+        values = "".join(
+            f"<tr><td>{html.escape(p.name)}</td><td>{html.escape(str(p.value))}</td></tr>"
+            for p in self.parameters
+        )
         return (
             f"<h4>{html.escape(self.name)}</h4>{equations}<p>{html.escape(str(self.domain))}</p>"
             f"<table><tr><th>piece</th><th>condition</th></tr>{rows}</table>"
@@ -286,12 +293,16 @@ def _expressions(reference: Any, unknowns: Sequence[Expr], name: str) -> tuple[E
     if isinstance(reference, list | tuple):
         reference = tuple(reference)
         if len(reference) != len(unknowns):
-            raise ValueError(f"problem {name!r}: {len(reference)} exact expressions for {len(unknowns)} unknowns")
+            raise ValueError(
+                f"problem {name!r}: {len(reference)} exact expressions for {len(unknowns)} unknowns"
+            )
         return tuple(map(sp.sympify, reference))
     if reference is None or (callable(reference) and not isinstance(reference, sp.Basic)):
         return None
     if len(unknowns) != 1:
-        raise ValueError(f"problem {name!r}: the exact solution must name each of {', '.join(map(str, unknowns))}")
+        raise ValueError(
+            f"problem {name!r}: the exact solution must name each of {', '.join(map(str, unknowns))}"
+        )
     return (sp.sympify(reference),)
 
 

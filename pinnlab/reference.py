@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from pinnlab.metrics import METRICS, Samples, comparison_axes, relative_l2, samp
 from pinnlab.numerics.integrators import Bdf, Dop853, Radau
 from pinnlab.problem import Problem
 from pinnlab.solution import ErrorBound, Solution
-from pinnlab.solve import solve
+from pinnlab.solve import Monitor, solve
 from pinnlab.solver import Refinable, Status, solver_name
 from pinnlab.solvers.collocation import Collocation
 from pinnlab.solvers.etdrk4 import Etdrk4
@@ -50,7 +50,9 @@ def candidates(problem: Problem) -> list[Refinable]:
     return [s for s in possible if _takes(s, problem)]
 
 
-def reference(problem: Problem, rtol: float = 1e-6, *, max_seconds: float | None = None) -> Solution:
+def reference(
+    problem: Problem, rtol: float = 1e-6, *, max_seconds: float | None = None, monitors: Sequence[Monitor] = ()
+) -> Solution:
     """Solve by a classical method, refined until its measured error bound is within `rtol`.
 
     Space and time are refined separately; the bound is twice the sum of the distances to the solution with finer
@@ -61,23 +63,31 @@ def reference(problem: Problem, rtol: float = 1e-6, *, max_seconds: float | None
         problem: What to solve; its exact solution, if it has one, is not looked at.
         rtol: Tolerance for the relative L2 error over space-time.
         max_seconds: After this time no further refinement is started.
+        monitors: Functions called after every step of every resolution.
 
     Raises:
         UnsupportedProblem: If no classical solver takes the problem; the text gives each one's reason.
         SolveFailed: If no resolution within reach gives a solution.
         ValueError: If rtol is not positive.
     """
-    if not rtol > 0:
-        raise ValueError(f"reference: rtol must be positive, got {rtol}")
     found = candidates(problem)
     if not found:
         raise UnsupportedProblem(f"no classical solver takes {problem.name!r}: {_refusals(problem)}")
-    return refine(problem, found[0], rtol, max_seconds=max_seconds)
+    return refine(problem, found[0], rtol, max_seconds=max_seconds, monitors=monitors)
 
 
-def refine(problem: Problem, solver: Refinable, rtol: float, *, max_seconds: float | None = None) -> Solution:
+def refine(
+    problem: Problem,
+    solver: Refinable,
+    rtol: float,
+    *,
+    max_seconds: float | None = None,
+    monitors: Sequence[Monitor] = (),
+) -> Solution:
     """Refine one classical solver in space and time until its error bound is within `rtol`; see `reference`."""
-    return _Refinement(problem, rtol, math.inf if max_seconds is None else max_seconds).run(solver)
+    if not rtol > 0:
+        raise ValueError(f"reference: rtol must be positive, got {rtol}")
+    return _Refinement(problem, rtol, math.inf if max_seconds is None else max_seconds, monitors).run(solver)
 
 
 @dataclass(frozen=True)
@@ -105,17 +115,28 @@ class CrossCheck:
         return self.difference <= self.allowed
 
 
-def cross_check(first: Solution, rtol: float = 1e-6, *, max_seconds: float | None = None) -> CrossCheck:
+def independent(problem: Problem, solver: object) -> Refinable:
+    """The preferred classical solver of a problem that is another method than the given one.
+
+    Raises:
+        UnsupportedProblem: If no second classical method takes the problem.
+    """
+    found = next((s for s in candidates(problem) if not _same_method(s, solver)), None)
+    if found is None:
+        raise UnsupportedProblem(f"no second classical solver takes {problem.name!r}, so nothing checks the first")
+    return found
+
+
+def cross_check(
+    first: Solution, rtol: float = 1e-6, *, max_seconds: float | None = None, monitors: Sequence[Monitor] = ()
+) -> CrossCheck:
     """Solve again by a second classical method and compare with a reference.
 
     Raises:
         UnsupportedProblem: If no second classical method takes the problem.
     """
     problem = first.problem
-    others = [s for s in candidates(problem) if not _same_method(s, first.solver)]
-    if not others:
-        raise UnsupportedProblem(f"no second classical solver takes {problem.name!r}, so nothing checks the first")
-    second = refine(problem, others[0], rtol, max_seconds=max_seconds)
+    second = refine(problem, independent(problem, first.solver), rtol, max_seconds=max_seconds, monitors=monitors)
     axes = comparison_axes(problem, BUDGET)
     return CrossCheck(first, second, relative_l2(sample(second.field, axes), sample(first.field, axes)))
 
@@ -157,8 +178,8 @@ class _Level:
 class _Refinement:
     """The search for a resolution whose error bound is within the tolerance."""
 
-    def __init__(self, problem: Problem, rtol: float, max_seconds: float) -> None:
-        self._problem, self._rtol = problem, rtol
+    def __init__(self, problem: Problem, rtol: float, max_seconds: float, monitors: Sequence[Monitor]) -> None:
+        self._problem, self._rtol, self._monitors = problem, rtol, monitors
         self._axes = comparison_axes(problem, BUDGET)
         self._deadline = time.perf_counter() + max_seconds
         self._seconds = 0.0
@@ -209,7 +230,7 @@ class _Refinement:
             level, previous = found, distance
 
     def _solve(self, solver: Refinable) -> _Level | None:
-        solution = solve(self._problem, solver, device="cpu")
+        solution = solve(self._problem, solver, device="cpu", monitors=self._monitors)
         self._seconds += solution.seconds
         if solution.status is not Status.DONE:
             return None

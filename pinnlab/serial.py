@@ -33,7 +33,14 @@ _FUNCTIONS: dict[str, Any] = {
         *(sp.StrictLessThan, sp.LessThan, sp.StrictGreaterThan, sp.GreaterThan, sp.And, sp.Or, sp.Not),
     )
 }
-_CONSTANTS = {"pi": sp.pi, "E": sp.E, "I": sp.I, "true": sp.true, "false": sp.false, "GoldenRatio": sp.GoldenRatio}
+_CONSTANTS = {
+    "pi": sp.pi,
+    "E": sp.E,
+    "I": sp.I,
+    "true": sp.true,
+    "false": sp.false,
+    "GoldenRatio": sp.GoldenRatio,
+}
 _CONSTANT_NAMES = {value: name for name, value in _CONSTANTS.items()}
 _ASSUMPTIONS = ("real", "positive", "negative", "nonnegative", "nonpositive", "nonzero", "integer")
 _OPERATIONS = {"Add": sp.Add, "Mul": sp.Mul, "Pow": sp.Pow}
@@ -68,7 +75,9 @@ def encode(e: Any) -> Any:
     if isinstance(e, AppliedUndef):
         assumptions = _assumptions(e.func._kwargs)
         if sp.Function(e.func.__name__, **dict.fromkeys(assumptions, True)) != e.func:
-            raise ValueError(f"function {e} cannot be stored with its assumptions; make it with real=True or none")
+            raise ValueError(
+                f"function {e} cannot be stored with its assumptions; make it with real=True or none"
+            )
         return ["Function", e.func.__name__, assumptions, *map(encode, e.args)]
     if isinstance(e, sp.Piecewise):
         return ["Piecewise", *([encode(a.expr), encode(a.cond)] for a in e.args)]
@@ -102,7 +111,9 @@ class Decoder:
         except (TypeError, LookupError, AttributeError, ArithmeticError, ValueError) as error:
             if str(error).startswith("problem JSON: "):
                 raise
-            raise ValueError(f"problem JSON: malformed node {kind[:40]!r} ({' '.join(str(error).split())[:200]})") from error
+            raise ValueError(
+                f"problem JSON: malformed node {kind[:40]!r} ({' '.join(str(error).split())[:200]})"
+            ) from error
 
     def _build(self, kind: str, rest: list[Any], sub: Callable[[Any], Any]) -> Any:
         if kind == "Constant":
@@ -206,7 +217,9 @@ def parse(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"problem JSON: not JSON ({error})") from None
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        raise ValueError(f"problem JSON: expected an object with schema {SCHEMA}, as Problem.to_json writes it")
+        raise ValueError(
+            f"problem JSON: expected an object with schema {SCHEMA}, as Problem.to_json writes it"
+        )
     return data
 
 
@@ -229,7 +242,9 @@ def _short(value: Any) -> str:
 
 def _integer(text: Any) -> int:
     if not isinstance(text, str) or len(text) > MAX_DIGITS or not text.removeprefix("-").isdecimal():
-        raise ValueError(f"problem JSON: {_short(text)} is not an integer in quotes of at most {MAX_DIGITS} digits")
+        raise ValueError(
+            f"problem JSON: {_short(text)} is not an integer in quotes of at most {MAX_DIGITS} digits"
+        )
     return int(text)
 
 
@@ -245,7 +260,9 @@ def _float(sign: Any, mantissa: Any, exponent: Any, precision: Any) -> sp.Float:
         raise ValueError("problem JSON: a floating-point number out of range")
     if _integer(mantissa) == 0:
         return sp.Float(0, precision=precision)
-    return sp.Float((sign, _integer(mantissa), exponent, _integer(mantissa).bit_length()), precision=precision)
+    return sp.Float(
+        (sign, _integer(mantissa), exponent, _integer(mantissa).bit_length()), precision=precision
+    )
 
 
 def _identifier(name: Any) -> str:

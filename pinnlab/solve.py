@@ -34,7 +34,7 @@ class Progress:
     Attributes:
         step: Steps done so far.
         seconds: Seconds of the solver's own work so far.
-        scalars: What the step reported.
+        scalars: What the step reported, and the monitors before this one.
         field: Gives the current answer when called.
     """
 
@@ -170,9 +170,10 @@ def _loop(
             return
         run.state, run.step = state, run.step + 1
         row = {"step": run.step, "seconds": run.seconds, **scalars}
-        progress = Progress(run.step, run.seconds, scalars, lambda state=state: run.method.field(state))
         for monitor in monitors:
-            row |= monitor(progress) or {}
+            progress = Progress(run.step, run.seconds, scalars, lambda state=state: run.method.field(state))
+            found = dict(monitor(progress) or {})
+            row, scalars = row | found, scalars | found
         run.rows.append(row)
         run.status = run.method.status(run.state)
         if keeper is not None:

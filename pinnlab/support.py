@@ -17,10 +17,15 @@ def shipped_solvers() -> dict[str, type[Solver]]:
     return {solver_name(c): c for c in sorted(found, key=lambda c: c.__name__)}
 
 
-def support(problem: Problem) -> Mapping[str, str]:
-    """Solver name → "yes", or "no: reason" with the reason that `compile` gave for its default settings."""
+def support(problem: Problem, solvers: Mapping[str, type[Solver]] | None = None) -> Mapping[str, str]:
+    """Solver name → "yes", or "no: reason" with the reason that `compile` gave for its default settings.
+
+    Args:
+        problem: What is to be solved.
+        solvers: Name → class; by default every solver that pinnlab exports.
+    """
     table = {}
-    for name, kind in shipped_solvers().items():
+    for name, kind in (shipped_solvers() if solvers is None else solvers).items():
         try:
             kind().compile(problem)
             table[name] = "yes"

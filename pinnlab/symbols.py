@@ -1,15 +1,15 @@
-"""The language of declarations: plain sympy, plus derivatives that stay as written and a few symbols of our own."""
+"""The language of declarations: plain sympy, derivatives that stay as written, a few symbols of our own."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-Expr = sp.Expr
+Expr: TypeAlias = sp.Expr
 
 
 class Parameter(sp.Symbol):
@@ -33,6 +33,7 @@ class Parameter(sp.Symbol):
         guess: float | None = None,
         bounds: tuple[float, float] | None = None,
     ) -> Parameter:
+        """The symbol with its value, or with the guess and the bounds of an unknown one."""
         obj = sp.Symbol.__xnew__(cls, name, real=True)
         obj.value, obj.guess, obj.bounds = value, guess, bounds
         return obj
@@ -43,7 +44,10 @@ class Parameter(sp.Symbol):
         return self.value is None
 
     def _hashable_content(self) -> tuple[Any, ...]:
-        return (*super()._hashable_content(), self.value, self.guess, self.bounds)
+        # Sympy sorts equal symbols by comparing this content part by part, which None does not survive.
+        parts = (self.value, self.guess, self.bounds)
+        own = (sp.Tuple() if part is None else sp.sympify(part) for part in parts)
+        return (*super()._hashable_content(), *own)
 
     def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (self.name, self.value, self.guess, self.bounds), {}
@@ -77,14 +81,17 @@ def parameter(
             raise ValueError(f"parameter {name!r}: the guess must be a finite number, got {guess}")
         if bounds is not None and not bounds[0] < guess < bounds[1]:
             raise ValueError(f"parameter {name!r}: the guess {guess} is outside its bounds {bounds}")
-        return Parameter(name, None, float(guess), bounds)
+        limits = None if bounds is None else (float(bounds[0]), float(bounds[1]))
+        return Parameter(name, None, float(guess), limits)
     if value is None:
         raise ValueError(f"parameter {name!r}: give it a value, or unknown=True with a guess")
     if guess is not None or bounds is not None:
         raise ValueError(f"parameter {name!r}: guess and bounds belong to unknown=True")
     expression = sp.sympify(value) if not isinstance(value, str) else None
     if expression is None or expression.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
-        raise ValueError(f"parameter {name!r}: its value must be a finite number or expression, got {value!r}")
+        raise ValueError(
+            f"parameter {name!r}: its value must be a finite number or expression, got {value!r}"
+        )
     if expression.is_real is False:
         raise ValueError(f"parameter {name!r}: its value must be real, got {value!r}")
     if parameters_of(expression):
@@ -95,7 +102,7 @@ def parameter(
     return Parameter(name, expression)
 
 
-def D(expression: Any, variable: sp.Symbol, n: int = 1) -> Expr:  # noqa: N802 - the field's symbol for a derivative
+def D(expression: Any, variable: sp.Symbol, n: int = 1) -> Expr:
     """The n-th derivative of an expression, kept unevaluated: `D(u**2 / 2, x)` is a flux, `u*D(u, x)` is not.
 
     Raises:
@@ -127,7 +134,7 @@ def div(components: Sequence[Any], space: Sequence[sp.Symbol]) -> Expr:
 
 
 def laplacian(expression: Any, space: Sequence[sp.Symbol]) -> Expr:
-    """The Laplacian D(u, x, 2) + D(u, y, 2) + …"""
+    """The Laplacian D(u, x, 2) + D(u, y, 2) + … of an expression."""
     return sp.Add(*(D(expression, c, 2) for c in space))
 
 
@@ -138,6 +145,7 @@ class Normal(sp.Symbol):
     coordinate: sp.Symbol
 
     def __new__(cls, coordinate: sp.Symbol) -> Normal:
+        """The component along one coordinate."""
         obj = sp.Symbol.__xnew__(cls, f"n_{coordinate.name}", real=True)
         obj.coordinate = coordinate
         return obj

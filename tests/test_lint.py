@@ -29,7 +29,10 @@ HEAT = D(u, t) - D(u, x, 2)
 ENDS = ["left", "right"]
 
 
-def declare(equations=HEAT, conditions=(initial(u, 0), dirichlet(u, 0)), **changes):
+ZERO = (initial(u, 0), dirichlet(u, 0))
+
+
+def declare(equations=HEAT, conditions=ZERO, **changes):
     settings = {"unknowns": [u], "domain": Box({t: (0, 1), x: (0, 1)}), "time": t} | changes
     return Problem("sample", equations, conditions=conditions, **settings)
 
@@ -191,7 +194,9 @@ def test_a_periodic_side_takes_no_condition():
 
 
 def test_a_condition_on_no_boundary_is_refused():
-    assert "has no boundary; drop it" in refusal(lambda: periodic(conditions=[initial(u, 0), dirichlet(u, 0)]))
+    assert "has no boundary; drop it" in refusal(
+        lambda: periodic(conditions=[initial(u, 0), dirichlet(u, 0)])
+    )
 
 
 def test_a_condition_speaks_of_an_unknown():
@@ -217,7 +222,9 @@ def test_second_order_in_time_needs_value_and_rate():
     declare(equations=wave, conditions=[initial(u, 0), initial_rate(u, 0), dirichlet(u, 0)])
     text = refusal(lambda: declare(equations=wave, conditions=[initial(u, 0), dirichlet(u, 0)]))
     assert "needs 2 initial conditions, and 1 is given; add initial(u, …) and initial_rate(u, …)" in text
-    text = refusal(lambda: declare(equations=wave, conditions=[initial(u, 0), initial(u, 1), dirichlet(u, 0)]))
+    text = refusal(
+        lambda: declare(equations=wave, conditions=[initial(u, 0), initial(u, 1), dirichlet(u, 0)])
+    )
     assert "0 of its 2 initial conditions prescribe its rate" in text
 
 
@@ -231,7 +238,11 @@ def test_a_rate_does_not_replace_the_initial_value():
     [
         (1, [dirichlet(u, 0, "left")], [dirichlet(u, 0, ENDS)]),
         (1, [dirichlet(u, 0, "right")], []),
-        (2, [dirichlet(u, 0, "left"), neumann(u, 0, "right")], [dirichlet(u, 0, "left"), neumann(u, 0, "left")]),
+        (
+            2,
+            [dirichlet(u, 0, "left"), neumann(u, 0, "right")],
+            [dirichlet(u, 0, "left"), neumann(u, 0, "left")],
+        ),
         (2, [robin(u, 1, 1, 0)], [dirichlet(u, 0), neumann(u, 0, "left")]),
         (3, [dirichlet(u, 0), neumann(u, 0, "right")], [dirichlet(u, 0)]),
         (3, [dirichlet(u, 0), neumann(u, 0, "left")], [dirichlet(u, 0), neumann(u, 0)]),
@@ -271,7 +282,9 @@ def test_every_unknown_of_a_system_is_counted():
 def test_an_unknown_without_rate_takes_no_initial_value():
     equations, conditions = [HEAT + v, D(v, x, 2) - u], [initial(u, 0), dirichlet(u, 0), dirichlet(v, 0)]
     declare(equations=equations, unknowns=[u, v], conditions=conditions)
-    text = refusal(lambda: declare(equations=equations, unknowns=[u, v], conditions=[*conditions, initial(v, 0)]))
+    text = refusal(
+        lambda: declare(equations=equations, unknowns=[u, v], conditions=[*conditions, initial(v, 0)])
+    )
     assert "v(t, x) has order 0 in t, so it needs 0 initial conditions, and 1 is given" in text
 
 
@@ -317,5 +330,7 @@ def test_a_jump_that_a_parameter_makes_is_seen():
 def test_corners_at_rounding_and_opposite_sides_do_not_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        declare(conditions=[initial(u, sp.sin(sp.pi * x) + x), dirichlet(u, 0, "left"), dirichlet(u, 1, "right")])
+        declare(
+            conditions=[initial(u, sp.sin(sp.pi * x) + x), dirichlet(u, 0, "left"), dirichlet(u, 1, "right")]
+        )
         declare(conditions=[initial(u, 1), neumann(u, 3)])

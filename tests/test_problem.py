@@ -87,7 +87,7 @@ def test_parameters_are_found_in_equations_conditions_and_densities():
 
 
 def test_other_parameter_values_reach_every_part_and_drop_the_reference():
-    problem = heat(reference=sp.exp(-sp.pi**2 * nu * t) * sp.sin(sp.pi * x))
+    problem = heat(reference=sp.exp(-(sp.pi**2) * nu * t) * sp.sin(sp.pi * x))
     changed = problem.with_parameters(nu=0.25)
     assert with_values(changed.equations[0]) == D(u, t) - sp.Float(0.25) * D(u, x, 2)
     assert changed.reference is None

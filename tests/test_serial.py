@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import warnings
@@ -18,7 +19,9 @@ u = sp.Function("u")(t, x)
 k = parameter("k", sp.Rational(1, 3))
 
 LEAVES = st.one_of(
-    st.sampled_from([x, t, p, k, sp.pi, sp.E, u, D(u, x), D(u, t, 2), normal(x), sp.S.Half, sp.S.Zero, sp.S.One]),
+    st.sampled_from(
+        [x, t, p, k, sp.pi, sp.E, u, D(u, x), D(u, t, 2), normal(x), sp.S.Half, sp.S.Zero, sp.S.One]
+    ),
     st.integers(-5, 10**30).map(sp.Integer),
     st.fractions(-3, 3).map(sp.Rational),
     st.floats(-1e6, 1e6).map(sp.Float),
@@ -102,7 +105,10 @@ def test_floats_keep_every_bit():
 
 
 def test_domains_survive():
-    for domain in (Box({x: (0, 2 * sp.pi), y: (-1, 1)}, periodic=[y]), TimeInterval(t, 0, 1) * Box({x: (0, 1)})):
+    for domain in (
+        Box({x: (0, 2 * sp.pi), y: (-1, 1)}, periodic=[y]),
+        TimeInterval(t, 0, 1) * Box({x: (0, 1)}),
+    ):
         assert decode_domain(json.loads(json.dumps(encode_domain(domain))), Decoder()) == domain
 
 
@@ -143,14 +149,19 @@ def test_the_hash_is_stable_across_versions_of_the_program():
 
 def base() -> dict:
     problem = Problem(
-        "any", [D(u, t) - k * D(u, x, 2)], [u], Box({t: (0, 1), x: (0, 1)}), [initial(u, 0), dirichlet(u, 0)], time=t
+        "any",
+        [D(u, t) - k * D(u, x, 2)],
+        [u],
+        Box({t: (0, 1), x: (0, 1)}),
+        [initial(u, 0), dirichlet(u, 0)],
+        time=t,
     )
     return json.loads(problem.to_json())
 
 
 def refused(text: str) -> str:
     start = time.perf_counter()
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=r"\S") as caught:
         Problem.from_json(text)
     assert time.perf_counter() - start < 5.0, "a hostile text must not keep the machine busy"
     message = str(caught.value)
@@ -240,22 +251,45 @@ def test_a_wide_tree_is_refused():
     assert "nodes" in refused(with_equation(["Add", *[["Integer", "1"]] * 200_001]))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", '{"schema": 2}', '{"schema": 1}', '"x"', "[" * 10**6])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "3", "null", '{"schema": 2}', '{"schema": 1}', '"x"', "[" * 10**6]
+)
 def test_texts_that_are_no_declaration_are_refused(text):
     assert refused(text).startswith("problem JSON: ")
 
 
-@pytest.mark.parametrize("key", sorted(json.loads('{"schema":0}') | dict.fromkeys(
-    ["name", "citation", "reference", "equations", "unknowns", "domain", "conditions", "time", "parameters", "conserved"]
-)))
+@pytest.mark.parametrize(
+    "key",
+    sorted(
+        json.loads('{"schema":0}')
+        | dict.fromkeys(
+            [
+                "name",
+                "citation",
+                "reference",
+                "equations",
+                "unknowns",
+                "domain",
+                "conditions",
+                "time",
+                "parameters",
+                "conserved",
+            ]
+        )
+    ),
+)
 def test_a_missing_key_is_refused(key):
     data = base()
     del data[key]
     refused(json.dumps(data))
 
 
-@pytest.mark.parametrize("value", [3, "x", [3], {"a": 3}, [None], True, [[]], 1e999, int("9" * 4000)], ids=lambda v: str(v)[:12])
-@pytest.mark.parametrize("key", ["equations", "unknowns", "domain", "conditions", "time", "parameters", "conserved"])
+@pytest.mark.parametrize(
+    "value", [3, "x", [3], {"a": 3}, [None], True, [[]], 1e999, int("9" * 4000)], ids=lambda v: str(v)[:12]
+)
+@pytest.mark.parametrize(
+    "key", ["equations", "unknowns", "domain", "conditions", "time", "parameters", "conserved"]
+)
 def test_a_wrong_type_is_refused(key, value):
     refused(json.dumps(base() | {key: value}))
 
@@ -279,7 +313,13 @@ def test_a_malformed_domain_is_refused(change):
 
 @pytest.mark.parametrize(
     "change",
-    [{"guess": "1", "value": None, "bounds": [0, "x"]}, {"value": None}, {"guess": 1.0}, {"name": "a b"}, {"bounds": 3}],
+    [
+        {"guess": "1", "value": None, "bounds": [0, "x"]},
+        {"value": None},
+        {"guess": 1.0},
+        {"name": "a b"},
+        {"bounds": 3},
+    ],
     ids=str,
 )
 def test_a_malformed_parameter_is_refused(change):
@@ -289,13 +329,45 @@ def test_a_malformed_parameter_is_refused(change):
 
 NODES = st.recursive(
     st.one_of(
-        st.sampled_from([["Symbol", "x", "real"], ["Integer", "0"], ["Integer", "-3"], ["Constant", "pi"], ["Constant", "I"]]),
-        st.sampled_from([["Constant", "true"], ["Function", "u", [], *coordinates()], ["Parameter", "k"], None, 3, "x"]),
+        st.sampled_from(
+            [
+                ["Symbol", "x", "real"],
+                ["Integer", "0"],
+                ["Integer", "-3"],
+                ["Constant", "pi"],
+                ["Constant", "I"],
+            ]
+        ),
+        st.sampled_from(
+            [["Constant", "true"], ["Function", "u", [], *coordinates()], ["Parameter", "k"], None, 3, "x"]
+        ),
     ),
     lambda inner: st.tuples(
         st.sampled_from(
-            ["Add", "Mul", "Pow", "log", "Max", "Piecewise", "And", "LessThan", "gamma", "besselj", "floor", "atan2"]
-            + ["Heaviside", "Derivative", "Rate", "NormalDerivative", "Normal", "Abs", "sech", "Not", "erf", "coth"]
+            [
+                "Add",
+                "Mul",
+                "Pow",
+                "log",
+                "Max",
+                "Piecewise",
+                "And",
+                "LessThan",
+                "gamma",
+                "besselj",
+                "floor",
+                "atan2",
+                "Heaviside",
+                "Derivative",
+                "Rate",
+                "NormalDerivative",
+                "Normal",
+                "Abs",
+                "sech",
+                "Not",
+                "erf",
+                "coth",
+            ]
         ),
         st.lists(inner, max_size=3),
     ).map(lambda a: [a[0], *a[1]]),
@@ -317,10 +389,8 @@ def test_any_tree_is_read_or_refused_with_a_value_error(node, where):
         data[where] = [node]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            Problem.from_json(json.dumps(data))
-        except ValueError as refusal:
-            assert "\n" not in str(refusal)
+        with contextlib.suppress(ValueError):
+            assert Problem.from_json(json.dumps(data)).name == "any"
 
 
 def test_the_base_of_the_hostile_texts_is_sound():

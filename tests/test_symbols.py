@@ -28,8 +28,14 @@ def test_a_derivative_of_order_n_is_one_node():
 
 @pytest.mark.parametrize(
     ("arguments", "word"),
-    [((u, x, 0), "positive integer"), ((u, x, 1.5), "positive integer"), ((u, y), "does not depend on y")]
-    + [((u, "x"), "coordinate"), ((3, x), "does not depend"), ((u, parameter("k", 1)), "coordinate")],
+    [
+        ((u, x, 0), "positive integer"),
+        ((u, x, 1.5), "positive integer"),
+        ((u, y), "does not depend on y"),
+        ((u, "x"), "coordinate"),
+        ((3, x), "does not depend"),
+        ((u, parameter("k", 1)), "coordinate"),
+    ],
 )
 def test_a_meaningless_derivative_is_refused_with_its_reason(arguments, word):
     with pytest.raises(ValueError, match=word):
@@ -57,6 +63,20 @@ def test_parameters_of_equal_name_and_different_value_differ():
     assert parameter("c", 1) == parameter("c", 1)
     assert parameter("c", 1) != sp.Symbol("c", real=True)
     assert hash(parameter("c", 1)) == hash(parameter("c", 1))
+
+
+def test_equal_parameters_made_twice_can_be_sorted_together():
+    first, second = (parameter("c", 2, unknown=False) for _ in range(2))
+    assert first is not second
+    assert first.compare(second) == 0
+    assert first * u + second * u == 2 * first * u
+    unknown = parameter("c", unknown=True, guess=1.0, bounds=(0, 2))
+    others = [unknown, parameter("c", unknown=True, guess=1.0), parameter("c", 1 + x), parameter("c", 3.0)]
+    for a in others:
+        for b in others:
+            assert (a.compare(b) == 0) == (a is b)
+            assert a.compare(b) == -b.compare(a)
+            assert (a == b) == (a is b)
 
 
 def test_an_unknown_parameter_stays_a_symbol():

@@ -35,7 +35,7 @@ class Domain(abc.ABC):
 
     @abc.abstractmethod
     def sample_piece(self, piece: str, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw n points `(n, dim)` on a piece, uniform by area, with the outward unit normals `(n, dim)` there.
+        """Draw n points `(n, dim)` on a piece, uniform by area, with the outward unit normals `(n, dim)`.
 
         Raises:
             ValueError: If there is no piece of that name.

@@ -19,8 +19,8 @@ SIDES = (("left", "right"), ("bottom", "top"), ("back", "front"))
 class Box(Domain):
     """The box of all points with lower ≤ coordinate ≤ upper, for each coordinate.
 
-    Its sides are called left and right (first axis in space), bottom and top (second), back and front (third);
-    those of a further axis `c` are `c_lower` and `c_upper`.  A periodic axis has no sides.
+    Its sides are called left and right (first axis in space), bottom and top (second), back and front
+    (third); those of a further axis `c` are `c_lower` and `c_upper`.  A periodic axis has no sides.
 
     Args:
         bounds: For each coordinate its finite interval (lower, upper) with lower < upper.
@@ -84,7 +84,7 @@ class Box(Domain):
 
     def contains(self, points: np.ndarray) -> np.ndarray:
         """Whether each of `points (n, dim)` lies in the closed box."""
-        return ((points >= self.lower) & (points <= self.upper)).all(axis=1)
+        return np.all((points >= self.lower) & (points <= self.upper), axis=1)
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw n points `(n, dim)`, uniform by volume."""

@@ -54,7 +54,7 @@ class Evolution(Domain):
 
     @property
     def pieces(self) -> tuple[str, ...]:
-        """ "initial" and the pieces of the region."""
+        """The piece "initial" and those of the region."""
         return ("initial", *self.region.pieces)
 
     def contains(self, points: np.ndarray) -> np.ndarray:

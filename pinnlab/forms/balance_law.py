@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import sympy as sp
@@ -17,7 +18,7 @@ class BalanceLaw:
     """m u_t + div F + S = 0, one row per equation; F and S keep their inner derivatives as declared.
 
     A term c * D(A, x) gives the flux c A where c holds neither an unknown nor x; D(u, x, 2) gives D(u, x).
-    Nothing is integrated or guessed: what is not an outer derivative as written is a source, so `u*D(u, x)` is.
+    Nothing is integrated or guessed: what is not an outer derivative as written is a source: `u*D(u, x)`.
 
     Attributes:
         time: The time coordinate, or None.
@@ -39,8 +40,8 @@ class BalanceLaw:
         """The view of a problem.
 
         Raises:
-            UnsupportedProblem: If a flux holds a time derivative (as in Benjamin-Bona-Mahony), or the equation
-                is of second order in time.
+            UnsupportedProblem: If a flux holds a time derivative (as in Benjamin-Bona-Mahony), or the
+                equation is of second order in time.
         """
         rows = [_Row.of(with_values(e), problem) for e in problem.equations]
         return cls(
@@ -74,8 +75,9 @@ class _Row:
         for term in _terms(equation):
             row._add(term, problem)
         for f in row.flux:
-            if problem.time is not None and any(d.has(problem.time) and problem.time in d.variables
-                                                for d in f.atoms(sp.Derivative)):
+            if problem.time is not None and any(
+                d.has(problem.time) and problem.time in d.variables for d in f.atoms(sp.Derivative)
+            ):
                 raise UnsupportedProblem(
                     f"BalanceLaw of {problem.name!r}: the flux {f} holds a time derivative, which no flux may"
                 )
@@ -86,7 +88,8 @@ class _Row:
         if not isinstance(derivative, sp.Derivative) or applied_functions(coefficient):
             self._add_source(term, problem)
             return
-        counts = dict(derivative.variable_count)
+        # Sympy keeps D(D(D(u, x), y), x) as three variables, x twice.
+        counts: Counter[sp.Symbol] = Counter(derivative.variables)
         if set(counts) == {problem.time} and derivative.expr in problem.unknowns:
             if counts[problem.time] > 1:
                 raise UnsupportedProblem(
@@ -98,8 +101,10 @@ class _Row:
             return
         for i, c in enumerate(problem.space):
             if c in counts and not coefficient.has(c):
-                rest = [(s, int(n) - (s == c)) for s, n in derivative.variable_count if int(n) > (s == c)]
-                self.flux[i] += coefficient * (sp.Derivative(derivative.expr, *rest) if rest else derivative.expr)
+                rest = [(s, n - (s == c)) for s, n in counts.items() if n > (s == c)]
+                self.flux[i] += coefficient * (
+                    sp.Derivative(derivative.expr, *rest) if rest else derivative.expr
+                )
                 return
         self._add_source(term, problem)
 

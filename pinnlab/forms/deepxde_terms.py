@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pinnlab.domain.box import Box
 from pinnlab.errors import UnsupportedProblem
-from pinnlab.forms.boundary import BoundaryRow, Dirichlet, Robin, classify
+from pinnlab.forms.boundary import BoundaryRow, Dirichlet, General, Robin, classify
 from pinnlab.forms.evaluate import Program, on_points
 from pinnlab.forms.jet import Jet, jet_symbols
 from pinnlab.forms.pointwise import Pointwise
@@ -26,6 +26,12 @@ from pinnlab.symbols import Expr, normal
 
 # Whether a point (dim,), which is on the boundary (or at the start) or not, belongs to a condition.
 Where = Callable[[np.ndarray, bool], bool]
+# Data (n, 1) at DeepXDE's points (n, dim).
+Data = Callable[[np.ndarray], np.ndarray]
+# Kind of a condition, whether it is initial, its unknown, its data.
+Meaning = tuple[type[BoundaryRow], bool, int, tuple[Expr, ...]]
+# An axis of space and the end of it where a side of the box lies.
+Face = tuple[int, float]
 
 
 @dataclass(frozen=True)
@@ -141,9 +147,20 @@ class DeepxdeTerms:
     # -- conditions ----------------------------------------------------------------------------------------
 
     def conditions(self, geometry: Any) -> list[tuple[str, Any]]:
-        """(text, condition) for every declared condition on every piece, then for the periodic axes."""
-        rows = classify(self.problem)
-        declared = [(f"{r.residual} = 0 on {r.piece!r}", self._condition(r, geometry)) for r in rows]
+        """(text, condition) for the declared conditions, then for the periodic axes.
+
+        What is the same on several pieces is one condition, as one writes it in DeepXDE, and thus one mean
+        square in the loss.
+        """
+        faces: dict[Meaning, list[Face]] = {}
+        labels: dict[Meaning, str] = {}
+        for row in classify(self.problem):
+            key = self._meaning(row)
+            faces.setdefault(key, []).extend(self._face(row))
+            labels[key] = (
+                f"{labels[key]}, {row.piece}" if key in labels else f"{row.residual} = 0 on {row.piece}"
+            )
+        declared = [(labels[key], self._condition(key, faces[key], geometry)) for key in faces]
         return declared + [
             (f"the periodicity of {jet.symbol}", self._matching(axis, jet, geometry))
             for axis, jet in self.matched()
@@ -161,45 +178,54 @@ class DeepxdeTerms:
                     found += [(axis, Jet(name, value).shifted(i, n)) for n in range(max(order, 1))]
         return found
 
-    def _condition(self, row: BoundaryRow, geometry: Any) -> Any:
-        bc = self.dde.icbc
+    def _face(self, row: BoundaryRow) -> list[Face]:
         if row.piece == "initial":
-            if isinstance(row, Dirichlet) and row.time_order == 0:
-                value = self._function(row.value)
-                return bc.IC(geometry, value, lambda _, on: on, component=self._component(row))
-            return self._general(row.residual, geometry, self._at_start)
+            return []
         coordinate, end = self.region.sides[row.piece]
-        axis = self.problem.space.index(coordinate)
-        normals: dict[Expr, Expr] = {normal(c): sp.S.Zero for c in self.problem.space}
-        normals[normal(coordinate)] = sp.S.One if end == self.region.upper[axis] else sp.S.NegativeOne
-        side = self._on_side(axis, (end,))
-        if isinstance(row, Dirichlet):
-            value = self._function(row.value.xreplace(normals))
-            return bc.DirichletBC(geometry, value, side, component=self._component(row))
-        if isinstance(row, Robin):
-            a, b, g = (e.xreplace(normals) for e in (row.a, row.b, row.g))
-            return self._slope(g / b, a / b, self._component(row), geometry, self._off_edges(axis, side))
-        return self._general(row.residual.xreplace(normals), geometry, side)
+        return [(self.problem.space.index(coordinate), end)]
 
-    def _slope(self, data: Expr, ratio: Expr, k: int, geometry: Any, where: Where) -> Any:
-        """n·∇u = data - ratio u."""
-        given = self._function(data)
+    def _meaning(self, row: BoundaryRow) -> Meaning:
+        """A condition with the normal of its piece put in."""
+        normals: dict[Expr, Expr] = {normal(c): sp.S.Zero for c in self.problem.space}
+        for axis, end in self._face(row):
+            sign = sp.S.One if end == self.region.upper[axis] else sp.S.NegativeOne
+            normals[normal(self.problem.space[axis])] = sign
+        kind: type[BoundaryRow] = General
+        data: tuple[Expr, ...] = (row.residual,)
+        if isinstance(row, Dirichlet) and row.time_order == 0:
+            kind, data = Dirichlet, (row.value,)
+        elif isinstance(row, Robin):
+            kind, data = Robin, (row.g / row.b, row.a / row.b)
+        k = 0 if kind is General else self.problem.names.index(str(row.unknown))
+        return kind, row.piece == "initial", k, tuple(e.xreplace(normals) for e in data)
+
+    def _condition(self, meaning: Meaning, faces: list[Face], geometry: Any) -> Any:
+        kind, start, k, data = meaning
+        bc = self.dde.icbc
+        if kind is General:
+            operator, where = self.operator(data), self._at_start if start else self._on(faces)
+            return bc.OperatorBC(geometry, lambda x, y, _: operator(x, y)[0], where)
+        value = self._function(data[0])
+        if kind is Robin:
+            return self._slope(value, data[1], k, geometry, self._inside(faces))
+        if start:
+            return bc.IC(geometry, value, lambda _, on: on, component=k)
+        return bc.DirichletBC(geometry, value, self._on(faces), component=k)
+
+    def _slope(self, value: Data, ratio: Expr, k: int, geometry: Any, where: Where) -> Any:
+        """n·∇u = value - ratio u."""
         if ratio == 0:
-            return self.dde.icbc.NeumannBC(geometry, given, where, component=k)
+            return self.dde.icbc.NeumannBC(geometry, value, where, component=k)
         factor = self._function(ratio)
 
         def slope(x: np.ndarray, y: Tensor) -> Tensor:
-            g, r = (torch.as_tensor(f(x), dtype=y.dtype, device=y.device) for f in (given, factor))
+            g, r = (torch.as_tensor(f(x), dtype=y.dtype, device=y.device) for f in (value, factor))
             return g - r * y[:, k : k + 1]
 
         return self.dde.icbc.RobinBC(geometry, slope, where, component=k)
 
-    def _general(self, residual: Expr, geometry: Any, where: Where) -> Any:
-        operator = self.operator([residual])
-        return self.dde.icbc.OperatorBC(geometry, lambda x, y, _: operator(x, y)[0], where)
-
     def _matching(self, axis: int, jet: Jet, geometry: Any) -> Any:
-        where = self._on_side(axis, (self.region.lower[axis], self.region.upper[axis]))
+        where = self._on([(axis, self.region.lower[axis]), (axis, self.region.upper[axis])])
         k, kind = self.problem.names.index(jet.field), self.dde.icbc.PeriodicBC
         if jet.order < 2:
             return kind(geometry, axis, where, derivative_order=jet.order, component=k)
@@ -212,22 +238,21 @@ class DeepxdeTerms:
         """DeepXDE's order of coordinates."""
         return PointOrder(self.problem)
 
-    def _on_side(self, axis: int, ends: Sequence[float]) -> Where:
-        return lambda x, on: bool(on) and any(_close(x[axis], end) for end in ends)
+    def _faces_at(self, x: np.ndarray) -> list[Face]:
+        bounds = enumerate(self.region.bounds.values())
+        return [(axis, end) for axis, ends in bounds for end in ends if _close(x[axis], end)]
 
-    def _off_edges(self, axis: int, side: Where) -> Where:
-        """A side without its edges, where DeepXDE takes the mean of the normals that meet."""
-        bounds = zip(self.region.lower, self.region.upper, strict=True)
-        others = [(k, ends) for k, ends in enumerate(bounds) if k != axis]
-        return lambda x, on: side(x, on) and not any(_close(x[k], end) for k, ends in others for end in ends)
+    def _on(self, faces: list[Face]) -> Where:
+        return lambda x, on: bool(on) and any(face in faces for face in self._faces_at(x))
+
+    def _inside(self, faces: list[Face]) -> Where:
+        """On a face but not on its edges, where DeepXDE takes the mean of the normals that meet."""
+        return lambda x, on: bool(on) and len(at := self._faces_at(x)) == 1 and at[0] in faces
 
     def _at_start(self, x: np.ndarray, _: bool) -> bool:
         return _close(x[-1], self.problem.interval.start)  # type: ignore[union-attr]
 
-    def _component(self, row: BoundaryRow) -> int:
-        return self.problem.names.index(str(row.unknown))
-
-    def _function(self, expression: Expr) -> Callable[[np.ndarray], np.ndarray]:
+    def _function(self, expression: Expr) -> Data:
         """Data at DeepXDE's points, in double precision whatever the training uses."""
         values = on_points([expression], self.problem.coordinates)
         return lambda x: values(self.order.time_first(x.astype(float)))

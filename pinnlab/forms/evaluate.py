@@ -184,7 +184,12 @@ def _sinc(value: Array) -> Array:
 
 def _bessel(kind: str, order: Array, value: Array) -> Array:
     if isinstance(value, torch.Tensor):
-        functions = {("jv", 0.0): "bessel_j0", ("jv", 1.0): "bessel_j1", ("yv", 0.0): "bessel_y0", ("yv", 1.0): "bessel_y1"}
+        functions = {
+            ("jv", 0.0): "bessel_j0",
+            ("jv", 1.0): "bessel_j1",
+            ("yv", 0.0): "bessel_y0",
+            ("yv", 1.0): "bessel_y1",
+        }
         if (kind, order) not in functions:
             raise UnsupportedProblem(f"torch has Bessel functions of order 0 and 1 only, not {order}")
         return getattr(torch.special, functions[kind, order])(value)

@@ -20,6 +20,7 @@ class JetSymbol(sp.Symbol):
     jet: Jet
 
     def __new__(cls, jet: Jet) -> JetSymbol:
+        """The symbol of a jet, named after its field and orders."""
         label = jet.field if not jet.order else f"{jet.field}_{''.join(map(str, jet.orders))}"
         obj = sp.Symbol.__xnew__(cls, label, real=True)
         obj.jet = jet
@@ -69,7 +70,9 @@ def to_jets(expression: Expr, coordinates: Sequence[sp.Symbol]) -> Expr:
     without = expanded.xreplace({d: j.symbol for d, j in table.items()})
     result = without.xreplace({f: _jet(f, (), coordinates).symbol for f in without.atoms(AppliedUndef)})
     for left in result.atoms(sp.Derivative, sp.Subs):
-        raise UnsupportedProblem(f"{expression}: {left} has no value where it jumps; use a smooth function instead")
+        raise UnsupportedProblem(
+            f"{expression}: {left} has no value where it jumps; use a smooth function instead"
+        )
     return result
 
 

@@ -1,4 +1,4 @@
-"""The residual split into its linearisation at zero, the nonlinear rest, and what does not involve the unknowns."""
+"""The residual split into its linearisation at zero, the nonlinear rest, and what is free of the unknowns."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LinearSplit:
             UnsupportedProblem: If the residual or its derivative is singular at u = 0, as for log(u) or 1/u.
         """
         parts = [split(r, problem.name) for r in Pointwise.of(problem).residuals]
-        return cls(*(tuple(p[i] for p in parts) for i in range(3)))  # type: ignore[arg-type]
+        return cls(*(tuple(p[i] for p in parts) for i in range(3)))
 
     @property
     def is_linear(self) -> bool:
@@ -47,7 +47,8 @@ def split(residual: Expr, name: str) -> tuple[dict[Jet, Expr], Expr, Expr]:
     symbols = jet_symbols(residual)
     zero = dict.fromkeys(symbols, sp.S.Zero)
     forcing = residual.subs(zero)
-    linear = {s.jet: sp.diff(residual, s).subs(zero) for s in symbols}
+    partials = {s.jet: sp.diff(residual, s) for s in symbols}
+    linear = {jet: c.subs(zero) for jet, c in partials.items()}
     for term in (forcing, *linear.values()):
         if term.has(sp.zoo, sp.nan, sp.oo, -sp.oo):
             raise UnsupportedProblem(
@@ -55,5 +56,8 @@ def split(residual: Expr, name: str) -> tuple[dict[Jet, Expr], Expr, Expr]:
                 "write the equation for a shifted unknown, u = 1 + v say"
             )
     linear = {j: c for j, c in linear.items() if c != 0}
+    if not jet_symbols(*partials.values()):
+        # The subtraction below would leave rounding errors of floating-point coefficients.
+        return linear, sp.S.Zero, forcing
     rest = residual - forcing - sp.Add(*(c * j.symbol for j, c in linear.items()))
     return linear, sp.expand(rest), forcing

@@ -14,7 +14,7 @@ from pinnlab.symbols import Expr, Parameter, with_values
 
 @dataclass(frozen=True)
 class Pointwise:
-    """Residuals as expressions of coordinates, jet symbols and unknown parameters; all other views expand to it.
+    """Residuals in coordinates, jet symbols and unknown parameters; all other views expand to it.
 
     Attributes:
         coordinates: Time first, then space.

@@ -1,4 +1,4 @@
-"""Evolution equations solved for their rates: a first-order system in time, with slaved unknowns kept apart."""
+"""Evolution equations solved for their rates: a first-order system in time, slaved unknowns kept apart."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ class Rates:
                 differentiated in space, or if they cannot be solved for.
         """
         if problem.time is None:
-            raise UnsupportedProblem(f"Rates of {problem.name!r}: a steady problem has no rates; declare time=")
+            raise UnsupportedProblem(
+                f"Rates of {problem.name!r}: a steady problem has no rates; declare time="
+            )
         form = Pointwise.of(problem)
         order = {n: max((j.orders[0] for j in form.jets if j.field == n), default=0) for n in problem.names}
         space = (0,) * len(problem.space)
@@ -68,10 +70,14 @@ def _solve(residuals: list[Expr], top: list[Jet], order: dict[str, int], name: s
     for r in residuals:
         for s in jet_symbols(r):
             if s.jet.orders[0] == order[s.jet.field] > 0 and s not in symbols:
-                raise UnsupportedProblem(f"{who}: {s} mixes the highest time derivative with space, so {r} has no rate")
+                raise UnsupportedProblem(
+                    f"{who}: {s} mixes the highest time derivative with space, so {r} has no rate"
+                )
     mass = sp.Matrix([[sp.diff(r, s) for s in symbols] for r in residuals])
     if jet_symbols(*mass):
-        raise UnsupportedProblem(f"{who}: the time derivatives enter nonlinearly, with the coefficients {mass.tolist()}")
+        raise UnsupportedProblem(
+            f"{who}: the time derivatives enter nonlinearly, with the coefficients {mass.tolist()}"
+        )
     rest = sp.Matrix([r.subs(dict.fromkeys(symbols, 0)) for r in residuals])
     if mass.is_diagonal() and 0 not in mass.diagonal():
         return [-sp.Add(*(a / mass[i, i] for a in sp.Add.make_args(rest[i]))) for i in range(len(symbols))]

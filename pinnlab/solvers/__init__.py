@@ -3,3 +3,4 @@
 from pinnlab.solvers.collocation import Collocation as Collocation
 from pinnlab.solvers.etdrk4 import Etdrk4 as Etdrk4
 from pinnlab.solvers.method_of_lines import MethodOfLines as MethodOfLines
+from pinnlab.solvers.pinn import Pinn as Pinn

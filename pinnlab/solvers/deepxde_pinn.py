@@ -54,10 +54,10 @@ class DeepxdeState:
 class DeepxdePinn(Solver):
     """A physics-informed neural network [1] trained by DeepXDE [2] on PyTorch: Adam, then L-BFGS.
 
-    The loss is the sum of the mean squares of every equation and of every condition on every piece, all of
-    weight one, on Hammersley points that stay the same.  Periodicity is such a condition too: each unknown
-    and its derivatives below the order of the equation agree at both ends.  The defaults are those of
-    DeepXDE's own example of the Burgers equation.  Not for stiff or chaotic problems: this loss misleads there.
+    The loss is the sum of the mean squares of every equation and of every condition, all of weight one, on
+    Hammersley points that stay the same.  Periodicity is such a condition too: each unknown and its
+    derivatives below the order of the equation agree at both ends.  The defaults are those of DeepXDE's own
+    example of the Burgers equation.  Not for stiff or chaotic problems, on which this loss misleads.
 
     Args:
         width: Units per hidden layer.

@@ -139,6 +139,7 @@ class SpectralMethod(Method[Etdrk4State]):
     def init(self, seed: int) -> Etdrk4State:
         """The initial state; there is nothing random in it."""
         v = self._forward(self.initial_values()[None])
+        self._check_solvable(v)
         return Etdrk4State(0, [v[0]], [self.rate(v, self._start)[0]])
 
     def step(self, state: Etdrk4State) -> tuple[Etdrk4State, dict[str, float]]:
@@ -277,25 +278,43 @@ class SpectralMethod(Method[Etdrk4State]):
         return Etdrk4Scheme(self._symbol, (self._end - self._start) / self.steps)
 
     @cached_property
-    def _slaving(self) -> tuple[Tensor, Tensor]:
-        """(A⁺, B): slaved modes are -A⁺ (B v + f) where the constraint reads A ψ + B v + f = 0."""
-        slaved = [(name, 0) for name in self.form.slaved]
-        a = self._matrix(self.form.constraints, slaved).movedim((0, 1), (-2, -1))
-        inverse = torch.linalg.pinv(a, rtol=1e-13).movedim((-2, -1), (0, 1))
-        return inverse, self._matrix(self.form.constraints, self._columns)
+    def _slaving(self) -> tuple[Tensor, Tensor, Tensor]:
+        """(A, A⁺, B): slaved modes are -A⁺ (B v + f) where the constraint reads A ψ + B v + f = 0."""
+        a = self._matrix(self.form.constraints, [(name, 0) for name in self.form.slaved])
+        if len(a) == 1:
+            inverse = torch.where(a == 0, 0, 1 / torch.where(a == 0, 1, a))
+        else:
+            inverse = torch.linalg.pinv(a.movedim((0, 1), (-2, -1)), rtol=1e-13).movedim((-2, -1), (0, 1))
+        return a, inverse, self._matrix(self.form.constraints, self._columns)
 
-    def _slaved_modes(self, v: Tensor, t: float, source: bool) -> Tensor:
-        """Modes of the slaved unknowns for modes of the states `(batch, states, modes…)`.
-
-        Raises:
-            UnsupportedProblem: If a mode that the constraint does not determine has data there.
-        """
-        inverse, b = self._slaving
-        data = torch.einsum("ij...,bj...->bi...", b, v)
+    def _constraint_data(self, v: Tensor, t: float, source: bool) -> Tensor:
+        """B v + f in Fourier space, `(batch, constraints, modes…)`."""
+        data = torch.einsum("ij...,bj...->bi...", self._slaving[2], v)
         if source and any(f != 0 for f in self.form.sources):
             columns = Program(self.form.sources, self.problem.coordinates)(t, *self._nodes)
             data = data + self._forward(torch.stack([self._spread(c) for c in columns])[None])
-        return -torch.einsum("ij...,bj...->bi...", inverse, data)
+        return data
+
+    def _slaved_modes(self, v: Tensor, t: float, source: bool) -> Tensor:
+        """Modes of the slaved unknowns for modes of the states `(batch, states, modes…)`."""
+        return -torch.einsum("ij...,bj...->bi...", self._slaving[1], self._constraint_data(v, t, source))
+
+    def _check_solvable(self, v: Tensor) -> None:
+        """Refuse data in modes that a constraint does not determine, such as a mean vorticity.
+
+        Raises:
+            UnsupportedProblem: If there are such data.
+        """
+        if not self.form.slaved:
+            return
+        a, inverse, _ = self._slaving
+        data = self._constraint_data(v, self._start, source=True)
+        reached = torch.einsum("ij...,bj...->bi...", a, torch.einsum("ij...,bj...->bi...", inverse, data))
+        if float((data - reached).abs().max()) > SOLVABILITY * max(float(data.abs().max()), 1e-300):
+            raise UnsupportedProblem(
+                f"Etdrk4 on {self.problem.name!r}: the equation of {', '.join(self.form.slaved)} has no periodic "
+                "solution for these initial data; their mean must vanish"
+            )
 
     @cached_property
     def _nonlinear(self) -> _Nonlinear | None:

@@ -55,8 +55,16 @@ def test_an_unknown_side_is_refused_with_the_known_ones():
 
 @pytest.mark.parametrize(
     ("bounds", "word"),
-    [((1, 1), "no length"), ((1, 0), "no length"), ((0, np.inf), "finite"), ((0, float("nan")), "finite")]
-    + [((0, "a"), "two numbers"), (3, "two numbers"), ((0, 1, 2), "two numbers"), ((0, 10**400), "two numbers")],
+    [
+        ((1, 1), "no length"),
+        ((1, 0), "no length"),
+        ((0, np.inf), "finite"),
+        ((0, float("nan")), "finite"),
+        ((0, "a"), "two numbers"),
+        (3, "two numbers"),
+        ((0, 1, 2), "two numbers"),
+        ((0, 10**400), "two numbers"),
+    ],
 )
 def test_a_meaningless_interval_is_refused(bounds, word):
     with pytest.raises(ValueError, match=word):

@@ -103,7 +103,7 @@ def test_theta_and_state_are_not_changed():
     theta, state, _ = run(optimizer, Rosenbrock(), 2)
     kept = copy.deepcopy((theta, state))
     first = optimizer.step(Rosenbrock(), theta, state)
-    second = optimizer.step(Rosenbrock(), *kept)
+    second = optimizer.step(Rosenbrock(), *copy.deepcopy(kept))
     assert torch.equal(theta, kept[0])
     assert len(state.moves) == len(kept[1].moves)
     assert all(torch.equal(a, b) for a, b in zip(state.changes, kept[1].changes, strict=True))

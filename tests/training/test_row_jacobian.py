@@ -93,6 +93,12 @@ def test_a_parameter_whose_effects_cancel_over_the_points_is_seen():
     assert found[:, 0, 0].tolist() == [-1, 1]
 
 
+def test_weights_that_are_no_plain_view_of_theta_are_still_right():
+    rows = lambda theta, p, e: torch.tanh(torch.nn.functional.linear(p, theta.view(2, 2).T))  # noqa: E731
+    args = (rows, torch.arange(4.0, dtype=DOUBLE), *case(layout())[1:])
+    torch.testing.assert_close(derivative(LayerOuterProducts(), *args), derivative(PerPoint(), *args))
+
+
 def test_outer_products_take_a_layer_used_twice_and_one_not_used():
     shared = torch.nn.Linear(2, 2, dtype=DOUBLE)
     spare = torch.nn.Linear(2, 1, dtype=DOUBLE)
@@ -150,8 +156,8 @@ def overlapping(network):
     return lambda theta, p, e: linear(p, theta[:4].view(2, 2)) + linear(p, theta[2:6].view(2, 2))
 
 
-def transposed(network):
-    return lambda theta, p, e: network.bind(theta)(p) + torch.nn.functional.linear(p, theta[:4].view(2, 2).T)
+def one_at_a_time(network):
+    return lambda theta, p, e: torch.func.vmap(lambda q: network.bind(theta)(q[None])[0])(p)
 
 
 def mixing_points(network):
@@ -159,7 +165,7 @@ def mixing_points(network):
 
 
 @pytest.mark.parametrize(
-    "rows", [nested_by_func, nested_by_autograd, penalised, overlapping, transposed, mixing_points]
+    "rows", [nested_by_func, nested_by_autograd, penalised, overlapping, one_at_a_time, mixing_points]
 )
 def test_outer_products_refuse_what_they_would_get_wrong(rows):
     network = layout()

@@ -1,0 +1,96 @@
+"""Collocation for steady problems."""
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from pinnlab import Box, D, Problem, SolveFailed, UnsupportedProblem, dirichlet, neumann
+from pinnlab.collocation import Chebyshev, FiniteDifferences
+from pinnlab.field import ExactField
+from pinnlab.metrics import comparison_axes, relative_l2, sample
+from pinnlab.solve import solve
+from pinnlab.solver import Status
+from pinnlab.solvers import Collocation
+from pinnlab.testing import SolverContract
+
+x, y = sp.symbols("x y", real=True)
+
+
+def error(problem, solver):
+    field = solve(problem, solver, device="cpu").checked().field
+    axes = comparison_axes(problem, 20_000)
+    return relative_l2(sample(field, axes), sample(ExactField.of(problem), axes))
+
+
+def quasilinear():
+    u = sp.Function("u")(x, y)
+    flux = D((1 + u**2) * D(u, x), x) + D((1 + u**2) * D(u, y), y)
+    box = Box({x: (0, 1), y: (0, 1)})
+    problem = Problem("quasilinear", [-flux + u], [u], box, [dirichlet(u, 0, on=["left", "right", "top"]),
+                                                             neumann(u, 0, on="bottom")])  # fmt: skip
+    return problem.manufactured(sp.sin(2 * x + y) + x * y)
+
+
+class TestCollocation(SolverContract):
+    tolerance = 1e-9
+
+    @pytest.fixture(autouse=True)
+    def _problems(self, shipped):
+        self.shipped = shipped
+
+    def case(self):
+        return quasilinear(), Collocation(Chebyshev(16))
+
+    def refused(self):
+        return self.shipped["heat"]
+
+
+@pytest.mark.parametrize("name", ["poisson_1d", "poisson_2d", "helmholtz_2d"])
+def test_shipped_problems_to_spectral_accuracy(shipped, name):
+    assert error(shipped[name], Collocation(Chebyshev(40))) < 1e-10
+
+
+@pytest.mark.parametrize("accuracy", [2, 4, 6])
+def test_finite_differences_have_their_order(accuracy):
+    errors = [error(quasilinear(), Collocation(FiniteDifferences(n, accuracy))) for n in (17, 33)]
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(accuracy, abs=0.7)
+
+
+def test_three_dimensions_and_a_periodic_axis():
+    z = sp.Symbol("z", real=True)
+    u = sp.Function("u")(x, y, z)
+    box = Box({x: (0, 2 * sp.pi), y: (0, 1), z: (0, 1)}, periodic=[x])
+    problem = Problem("channel", [D(u, x, 2) + D(u, y, 2) + D(u, z, 2) - u], [u], box,
+                      [dirichlet(u, 0)]).manufactured(sp.sin(x) * sp.exp(y) * sp.cos(z))  # fmt: skip
+    assert error(problem, Collocation(Chebyshev(10))) < 1e-7
+
+
+def test_a_linear_problem_takes_one_correction(shipped):
+    method = Collocation().compile(shipped["poisson_1d"])
+    state, _ = method.step(method.init(0))
+    exact = ExactField.of(shipped["poisson_1d"])
+    points = np.linspace(*list(shipped["poisson_1d"].domain.bounds.values())[0], 50)[:, None]
+    np.testing.assert_allclose(method.field(state)(points), exact(points), atol=1e-9)
+
+
+def test_neumann_conditions_alone_are_singular_and_say_so():
+    u = sp.Function("u")(x)
+    problem = Problem("floating", [D(u, x, 2) - sp.cos(sp.pi * x)], [u], Box({x: (0, 1)}), [neumann(u, 0)])
+    solution = solve(problem, Collocation(FiniteDifferences(32)), device="cpu")
+    assert solution.status is Status.DIVERGED
+    with pytest.raises(SolveFailed, match="mean"):
+        solution.checked()
+
+
+def test_refusals_name_the_way_out(shipped):
+    with pytest.raises(UnsupportedProblem, match="MethodOfLines"):
+        Collocation().compile(shipped["heat"])
+    with pytest.raises(UnsupportedProblem, match="FiniteDifferences"):
+        Collocation(Chebyshev(200)).compile(shipped["poisson_2d"])
+
+
+def test_bad_settings_are_refused():
+    with pytest.raises(ValueError, match="Chebyshev"):
+        Collocation(space=5)
+    with pytest.raises(ValueError, match="at least 8"):
+        Collocation(Chebyshev(3))

@@ -1,0 +1,140 @@
+"""The periodic spectral solver."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import sympy as sp
+import torch
+
+from pinnlab import Box, D, Problem, UnsupportedProblem, initial, initial_rate, laplacian, parameter
+from pinnlab.field import ExactField
+from pinnlab.metrics import comparison_axes, relative_l2, sample
+from pinnlab.solve import solve
+from pinnlab.solvers import Etdrk4
+from pinnlab.testing import SolverContract
+
+t, x, y, z = sp.symbols("t x y z", real=True)
+
+
+def error(problem, solver):
+    """Relative L2 error at the end of the interval."""
+    field = solve(problem, solver, device="cpu").checked().field
+    axes = comparison_axes(problem, 10_000)
+    axes[0] = axes[0][-1:]
+    return relative_l2(sample(field, axes), sample(ExactField.of(problem), axes))
+
+
+def rates(errors):
+    return np.log2(np.array(errors[:-1]) / np.array(errors[1:]))
+
+
+class TestEtdrk4(SolverContract):
+    tolerance = 1e-9
+
+    @pytest.fixture(autouse=True)
+    def _problems(self, shipped):
+        self.shipped = shipped
+
+    def case(self):
+        return self.shipped["burgers_periodic"], Etdrk4(points=256, steps=200, snapshots=50)
+
+    def refused(self):
+        return self.shipped["burgers"]
+
+
+@pytest.mark.parametrize(
+    ("name", "points", "steps"),
+    [("burgers_periodic", 256, (40, 80, 160)), ("kdv_soliton", 512, (700, 1400, 2800))],
+)
+def test_is_fourth_order_in_time(shipped, name, points, steps):
+    errors = [error(shipped[name], Etdrk4(points=points, steps=n, snapshots=25)) for n in steps]
+    assert rates(errors) == pytest.approx(4, abs=0.2)
+
+
+def test_is_fourth_order_on_a_reacting_system_with_coupled_linear_part():
+    u, v = (sp.Function(name)(t, x) for name in "uv")
+    equations = [D(u, t) - D(u, x, 2) / 10 - v + u**3, D(v, t) - D(v, x, 2) / 5 + u + u * v]
+    problem = Problem(
+        "coupled", equations, [u, v], Box({t: (0, 1), x: (0, 2 * sp.pi)}, periodic=[x]), [initial(u, 0), initial(v, 0)], t
+    ).manufactured({u: sp.sin(x + t), v: sp.cos(x) * sp.exp(-t)})
+    errors = [error(problem, Etdrk4(points=32, steps=n, snapshots=10)) for n in (10, 20, 40)]
+    assert rates(errors) == pytest.approx(4, abs=0.3)
+
+
+def test_second_order_in_time_becomes_a_system_that_is_exact_without_nonlinear_terms():
+    u = sp.Function("u")(t, x)
+    problem = Problem(
+        "string",
+        [D(u, t, 2) - 4 * D(u, x, 2)],
+        [u],
+        Box({t: (0, 1), x: (0, 2 * sp.pi)}, periodic=[x]),
+        [initial(u, sp.sin(3 * x)), initial_rate(u, 0)],
+        t,
+        reference=sp.sin(3 * x) * sp.cos(6 * t),
+    )
+    assert error(problem, Etdrk4(points=32, steps=3)) < 1e-12
+
+
+def test_variable_coefficients_and_three_dimensions():
+    u = sp.Function("u")(t, x, y, z)
+    box = Box({t: (0, 0.5), x: (0, 2 * sp.pi), y: (0, 2 * sp.pi), z: (0, 2 * sp.pi)}, periodic=[x, y, z])
+    equation = D(u, t) + sp.sin(y) * D(u, x) - laplacian(u, (x, y, z)) / 5 + D(u**2 / 2, z)
+    exact = sp.exp(-t) * sp.sin(x) * sp.cos(y) + sp.cos(z + t)
+    problem = Problem("volume", [equation], [u], box, [initial(u, 0)], t).manufactured(exact)
+    assert error(problem, Etdrk4(points=(16, 12, 14), steps=60, snapshots=6)) < 1e-7
+
+
+def test_slaved_unknowns_follow_their_constraint(shipped):
+    vorticity = shipped["navier_stokes_vorticity"]
+    w, psi = vorticity.unknowns
+    exact = {w: 2 * sp.cos(x) * sp.sin(2 * y) * sp.exp(-t) + sp.sin(x + y + t), psi: sp.cos(x - t) + sp.sin(y)}
+    problem = vorticity.manufactured(exact)
+    assert error(problem, Etdrk4(points=32, steps=100, snapshots=10)) < 1e-7
+
+
+def test_a_slaved_unknown_whose_mean_is_not_determined_needs_data_without_mean(shipped):
+    vorticity = shipped["navier_stokes_vorticity"]
+    w, _ = vorticity.unknowns
+    off = replace(vorticity, conditions=(initial(w, 1 + sp.cos(x)),))
+    with pytest.raises(UnsupportedProblem, match="mean"):
+        solve(off, Etdrk4(points=16, steps=4), device="cpu")
+
+
+def test_many_initial_states_advance_together_as_they_do_alone(shipped):
+    problem = shipped["burgers_periodic"]
+    method = Etdrk4(points=64, steps=40, snapshots=4).compile(problem)
+    nodes = torch.arange(64, dtype=torch.float64) * 2 * np.pi / 64
+    states = torch.stack([torch.sin(nodes), 0.5 * torch.cos(nodes)])[:, None]
+    together = method.evolve(states)
+    assert together.shape == (2, 5, 1, 64)
+    for one, state in zip(together, states, strict=True):
+        torch.testing.assert_close(one, method.evolve(state[None])[0], rtol=0, atol=1e-14)
+
+
+def test_the_mean_of_a_conserved_density_stays(shipped):
+    problem = shipped["burgers_periodic"]
+    method = Etdrk4(points=64, steps=100, snapshots=10).compile(problem)
+    means = method.evolve(method.initial_values()[None] + 0.3)[0].mean(dim=(-1, -2))
+    torch.testing.assert_close(means, torch.full_like(means, 0.3), rtol=0, atol=1e-14)
+
+
+def test_refusals_name_the_way_out(shipped):
+    for name, way_out in (("poisson_1d", "Collocation"), ("burgers", "MethodOfLines"), ("lorenz", "one to three")):
+        with pytest.raises(UnsupportedProblem, match=way_out):
+            Etdrk4().compile(shipped[name])
+
+
+@pytest.mark.parametrize("bad", [{"points": 7}, {"points": ()}, {"steps": 0}, {"snapshots": 0}])
+def test_bad_settings_are_refused(bad):
+    with pytest.raises(ValueError, match="Etdrk4"):
+        Etdrk4(**bad)
+
+
+def test_an_unknown_parameter_is_refused():
+    u = sp.Function("u")(t, x)
+    c = parameter("c", unknown=True, guess=1.0)
+    box = Box({t: (0, 1), x: (0, 1)}, periodic=[x])
+    problem = Problem("inverse", [D(u, t) + c * D(u, x)], [u], box, [initial(u, sp.sin(2 * sp.pi * x))], t)
+    with pytest.raises(UnsupportedProblem, match="with_parameters"):
+        Etdrk4().compile(problem)

@@ -107,8 +107,8 @@ class Solution:
         """
         if self.status is Status.DIVERGED:
             raise SolveFailed(
-                f"{self.settings['type']} on {self.problem.name!r} diverged: {self.failure}; "
-                "take smaller steps or a finer resolution"
+                f"{self.settings['type']} on {self.problem.name!r} failed: {self.failure}; if the problem is sound, "
+                "smaller steps or a finer resolution may help"
             )
         return self
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import sympy as sp
 import torch
-from scipy.sparse.linalg import splu
+from scipy.sparse.linalg import SuperLU, splu
 
 from pinnlab.collocation import Chebyshev, Collocated, Discretization, PointwiseSystem
 from pinnlab.errors import SolveFailed, UnsupportedProblem
@@ -20,6 +21,8 @@ REFINEMENT = 1.5
 # Newton's method is done when the correction is this small beside the solution, or rounding keeps it from shrinking.
 CORRECTION = 1e-13
 SMALLEST_STEP = 2.0**-10
+# A correction above this size where none should be left tells of a singular system.
+SINGULAR = 1e-6
 
 
 @dataclass
@@ -44,7 +47,8 @@ class Collocation(Refinable):
     """Residuals set to zero at the nodes of a box [1]; nonlinear ones by Newton's method with exact Jacobian.
 
     For steady problems in one to three dimensions with linear Dirichlet, Neumann, Robin or general conditions, and
-    periodic axes.  Newton starts from zero with a damped step; a problem with several solutions may converge to any.
+    periodic axes.  Newton is damped and starts from a smooth function
+    with the boundary data; a problem with several solutions may converge to any.
 
     Args:
         space: `Chebyshev` (smooth solutions, few nodes) or `FiniteDifferences` (many nodes, sparse).
@@ -84,10 +88,11 @@ class Collocation(Refinable):
                 f"Collocation on {problem.name!r}: {nodes} nodes are more than {type(self.space).__name__} can take "
                 f"({self.space.most_nodes}); lower points or use FiniteDifferences"
             )
+        form = Pointwise.of(problem)
         states = tuple(Jet(name, (0,) * len(problem.space)) for name in problem.names)
         grid = Collocated(problem, axes, states)
         grid.lift  # noqa: B018 - the boundary conditions are refused here, not in the first step
-        return CollocationMethod(problem, grid, PointwiseSystem(grid, Pointwise.of(problem).residuals), self.iterations)
+        return CollocationMethod(problem, grid, PointwiseSystem(grid, form.residuals), form.is_linear, self.iterations)
 
     def finer_in_space(self, problem: Problem) -> Collocation | None:
         """Half as many nodes again per axis."""
@@ -106,50 +111,80 @@ class CollocationMethod(Method[CollocationState]):
     problem: Problem
     grid: Collocated
     system: PointwiseSystem
+    is_linear: bool
     iterations: int
 
     def init(self, seed: int) -> CollocationState:
-        """Newton starts from zero; there is nothing random in it."""
-        return CollocationState(0, np.zeros(len(self.grid.free)), np.inf, np.inf)
+        """Newton starts from a smooth function with the boundary data; there is nothing random in it."""
+        return CollocationState(0, self._smooth_lift(), np.inf, np.inf)
 
     def step(self, state: CollocationState) -> tuple[CollocationState, dict[str, float]]:
-        """One damped Newton correction: halved until the residual does not grow."""
-        residual = self.system(0.0, state.values)
-        direction = self._direction(state.values, residual)
-        size = float(np.linalg.norm(residual))
+        """One Newton correction, halved until the next one would be smaller (natural monotonicity test [1]).
+
+        [1] P. Deuflhard, Newton Methods for Nonlinear Problems, Springer (2011), Section 3.3.
+        """
+        if state.iteration == self.iterations:
+            raise SolveFailed(f"Newton's method has not converged in {self.iterations} corrections")
+        factor = self._factor(state.values)
+        direction = self._correction(factor, state.values)
+        size = float(np.linalg.norm(direction))
         scale = 1.0
-        while True:
-            values = state.values - scale * direction
-            reached = float(np.linalg.norm(self.system(0.0, values)))
-            if reached <= max(size, 1e-12) or scale <= SMALLEST_STEP:
+        while scale > SMALLEST_STEP:
+            following = float(np.linalg.norm(factor.solve(self.system(0.0, state.values - scale * direction))))
+            if following <= max((1 - scale / 4) * size, CORRECTION * float(np.linalg.norm(state.values))):
                 break
             scale /= 2
+        values = state.values - scale * direction
         largest = max(float(np.abs(values).max(initial=0.0)), np.finfo(float).tiny)
-        correction = float(np.abs(scale * direction).max(initial=0.0)) / largest
-        advanced = CollocationState(state.iteration + 1, values, correction, state.correction)
-        return advanced, {"residual": reached, "correction": correction}
+        correction = scale * float(np.abs(direction).max(initial=0.0)) / largest
+        if self.is_linear and state.iteration and correction > SINGULAR:
+            raise SolveFailed(self._singular)
+        return CollocationState(state.iteration + 1, values, correction, state.correction), {"correction": correction}
 
     def status(self, state: CollocationState) -> Status:
-        """DONE when the correction is at rounding; DIVERGED when the iterations are spent before."""
-        stalled = state.correction < 1e-8 and state.correction > 0.1 * state.previous
-        if state.correction < CORRECTION or stalled:
-            return Status.DONE
-        return Status.DIVERGED if state.iteration >= self.iterations else Status.RUNNING
+        """DONE when the correction is at rounding, where it stops shrinking."""
+        stalled = state.correction < SINGULAR and state.correction > 0.1 * state.previous
+        return Status.DONE if state.correction < CORRECTION or stalled else Status.RUNNING
 
     def field(self, state: CollocationState) -> GridField:
         """The interpolant of each axis."""
         u = self.grid.lift @ state.values + self.grid.push @ self.grid.data(0.0)
         return GridField(self.problem, self.grid.axes, u.reshape(len(self.grid.states), *self.grid.shape))
 
-    def _direction(self, values: np.ndarray, residual: np.ndarray) -> np.ndarray:
-        matrix = self.system.jacobian(0.0, values)
+    def _smooth_lift(self) -> np.ndarray:
+        """Free values of Δu = u / length² with the boundary conditions, for each unknown."""
+        lengths = [a.upper - a.lower for a in self.grid.axes]
+        dim = len(lengths)
+        expressions = []
+        for state in self.grid.states:
+            second = sp.Add(*(state.shifted(i, 2).symbol for i in range(dim)))
+            expressions.append(second - state.symbol / float(min(lengths)) ** 2)
+        smooth = PointwiseSystem(self.grid, tuple(expressions))
+        zero = np.zeros(len(self.grid.free))
         try:
-            direction = splu(matrix).solve(residual)
+            lifted = splu(smooth.jacobian(0.0, zero)).solve(-smooth(0.0, zero))
         except RuntimeError:
-            direction = np.full_like(residual, np.nan)
+            return zero
+        return lifted if np.isfinite(lifted).all() else zero
+
+    def _factor(self, values: np.ndarray) -> SuperLU:
+        matrix = self.system.jacobian(0.0, values)
+        if not np.isfinite(matrix.data).all():
+            raise SolveFailed("the linearised equations are not finite; are they singular at the solution?")
+        try:
+            return splu(matrix)
+        except RuntimeError:
+            raise SolveFailed(self._singular) from None
+
+    def _correction(self, factor: SuperLU, values: np.ndarray) -> np.ndarray:
+        direction = factor.solve(self.system(0.0, values))
         if not np.isfinite(direction).all():
-            raise SolveFailed(
-                f"Collocation on {self.problem.name!r}: the linearised system is singular; is a condition that fixes "
-                "the mean missing, as with Neumann conditions alone?"
-            )
+            raise SolveFailed(self._singular)
         return direction
+
+    @property
+    def _singular(self) -> str:
+        return (
+            "the linearised system is singular; is a condition that fixes the mean missing, as with Neumann "
+            "conditions alone?"
+        )

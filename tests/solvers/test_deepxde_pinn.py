@@ -260,8 +260,11 @@ problem = Problem("line", [D(u, x, 2)], [u], Box({x: (0, 1)}), [dirichlet(u, 0)]
 numbers = numpy.random.get_state()[1].copy()
 # As where there is a CUDA device, with another device in its place.
 torch.cuda.is_available = lambda: True
-set_device, asked = torch.set_default_device, []
-torch.set_default_device = lambda device: asked.append(device) or set_device("meta" if device == "cuda" else device)
+asked, set_device = [], torch.set_default_device
+def stand_in(device):
+    asked.append(device)
+    set_device("meta" if device == "cuda" else device)
+torch.set_default_device = stand_in
 DeepxdePinn().compile(problem)
 assert asked == ["cuda", None], asked
 assert "deepxde" in sys.modules

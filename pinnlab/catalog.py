@@ -83,7 +83,9 @@ def _from_module(file: Path, attribute: str) -> Problem:
     found = getattr(module, attribute, None)
     if isinstance(found, Problem):
         return found
-    there = f"; say {file}:{problems[0]}" if len(problems) == 1 else f"; its problems are {', '.join(problems)}"
+    there = (
+        f"; say {file}:{problems[0]}" if len(problems) == 1 else f"; its problems are {', '.join(problems)}"
+    )
     way_out = there if problems else "; write problem = Problem(…) in it"
     if attribute in vars(module):
         raise ValueError(f"{file}: {attribute} is a {type(found).__name__} and no Problem{way_out}")

@@ -1,4 +1,4 @@
-"""Problems and result files as plain data for people and programs: what `pinnlab show` and `pinnlab info` tell."""
+"""Problems, solutions and result files as plain data: what `pinnlab show`, `solve` and `info` tell."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import sympy as sp
 from safetensors import SafetensorError, safe_open
 
 from pinnlab.errors import UnsupportedProblem
+from pinnlab.field import ExactField
 from pinnlab.files import checkpoint, reading
 from pinnlab.files.contents import Contents
 from pinnlab.forms.advective import Advective
@@ -21,6 +22,8 @@ from pinnlab.forms.jet import jet_symbols
 from pinnlab.forms.linear_split import LinearSplit
 from pinnlab.forms.pointwise import Pointwise
 from pinnlab.problem import Problem
+from pinnlab.reference import CrossCheck, error_against
+from pinnlab.solution import ErrorBound, Solution
 from pinnlab.symbols import Expr
 
 Form = dict[str, Any]
@@ -39,7 +42,9 @@ def describe_problem(problem: Problem) -> dict[str, Any]:
         "coordinates": [c.name for c in problem.coordinates],
         "time": None if problem.time is None else problem.time.name,
         "domain": str(problem.domain),
-        "conditions": [{"on": list(problem.pieces_of(c)), "residual": str(c.residual)} for c in problem.conditions],
+        "conditions": [
+            {"on": list(problem.pieces_of(c)), "residual": str(c.residual)} for c in problem.conditions
+        ],
         "parameters": {p.name: "unknown" if p.is_unknown else str(p.value) for p in problem.parameters},
         "conserved": {name: str(density) for name, density in problem.conserved.items()},
         "exact_solution": kind if exact is None else [str(e) for e in exact],
@@ -106,13 +111,60 @@ def _balance_law(problem: Problem) -> Form:
 def _advective(problem: Problem) -> Form:
     form = Advective.of(problem)
     return {
-        "velocity": {u: [_told(v, problem) for v in row] for u, row in zip(form.unknowns, form.velocity, strict=True)},
+        "velocity": {
+            u: [_told(v, problem) for v in row] for u, row in zip(form.unknowns, form.velocity, strict=True)
+        },
         "rest": {u: _told(r, problem) for u, r in zip(form.unknowns, form.rest, strict=True)},
     }
 
 
 def _told(expression: Expr, problem: Problem) -> str:
     return str(subscripted(expression, problem))
+
+
+def describe_solution(solution: Solution) -> dict[str, Any]:
+    """How an answer was obtained, its bound, and its errors where the exact solution is known."""
+    problem, bound, exact = solution.problem, solution.bound, ExactField.of(solution.problem)
+    last = _history(solution.history)["last"]
+    return {
+        "problem": problem.name,
+        "problem_sha256": problem.sha256,
+        "parameters": {p.name: str(p.value) for p in problem.parameters},
+        "solver": solution.settings,
+        "status": solution.status.value,
+        "seconds": solution.seconds,
+        "steps": int(last.get("step") or 0),
+        "seed": solution.seed,
+        "device": solution.device,
+        "dtype": solution.dtype,
+        "last": {
+            name: value for name, value in last.items() if name not in ("step", "seconds", "relative_l2")
+        },
+        "bound": None if bound is None else _bound(bound),
+        "errors": None if exact is None else error_against(solution.field, exact),
+    }
+
+
+def _bound(bound: ErrorBound) -> dict[str, Any]:
+    return {
+        "metrics": dict(bound.metrics),
+        "space": bound.space,
+        "time": bound.time,
+        "requested": bound.requested,
+        "reached": bound.reached,
+    }
+
+
+def describe_check(check: CrossCheck) -> dict[str, Any]:
+    """Two independent solutions, their bounds and their distance."""
+    return {
+        "solver": check.second.settings,
+        "first_bound": check.first.error_bound,
+        "second_bound": check.second.error_bound,
+        "difference": check.difference,
+        "allowed": check.allowed,
+        "agrees": check.agrees,
+    }
 
 
 def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -143,7 +195,9 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         "problem_sha256": contents.problem_sha256,
         "parameters": dict(contents.parameters),
         "solver": json.loads(contents.solver_json),
-        "axes": {n: {"nodes": len(a), "from": float(a[0]), "to": float(a[-1])} for n, a in axes.items() if len(a)},
+        "axes": {
+            n: {"nodes": len(a), "from": float(a[0]), "to": float(a[-1])} for n, a in axes.items() if len(a)
+        },
         "fields": {n: {"shape": list(s), "dtype": str(contents.fields[n].dtype)} for n, s in shapes.items()},
         "bounds": {name: float(np.max(b)) for name, b in bounds.items() if b.size},
         "metrics": dict(contents.metrics),

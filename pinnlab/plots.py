@@ -104,7 +104,9 @@ def panel(problem: Problem, truth: Grid, predictions: Mapping[str, Grid]) -> Fig
         raise ValueError(f"panel of {problem.name!r}: there is no prediction to draw; give {{name: grid}}")
     for name, grid in predictions.items():
         if any(grid.values[u].shape != v.shape for u, v in truth.values.items()):
-            raise ValueError(f"panel of {problem.name!r}: {name} is on another grid than the reference; sample both alike")
+            raise ValueError(
+                f"panel of {problem.name!r}: {name} is on another grid than the reference; sample both alike"
+            )
     view = _view(problem, truth)
     if len(view.axes) == 1:
         return _line_panel(problem, truth, predictions, view)
@@ -135,7 +137,9 @@ def convergence(histories: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
         if shown.any():
             axes.loglog(seconds[shown], errors[shown], marker="o", markersize=3, label=name)
     if not axes.lines:
-        raise ValueError("convergence: no history holds relative_l2; record it with compare, or with ErrorMonitor")
+        raise ValueError(
+            "convergence: no history holds relative_l2; record it with compare, or with ErrorMonitor"
+        )
     axes.set(xlabel="seconds of the solver's own work", ylabel="relative L2 error")
     axes.grid(which="major", alpha=0.4)
     axes.legend()
@@ -163,7 +167,9 @@ def _view(problem: Problem, grid: Grid) -> _View:
 
 
 def _figure(rows: int, columns: int, title: str, cell: tuple[float, float] = CELL) -> Figure:
-    figure = Figure(figsize=(columns * cell[0], rows * cell[1] + 0.3 * bool(title)), layout="constrained", dpi=130)
+    figure = Figure(
+        figsize=(columns * cell[0], rows * cell[1] + 0.3 * bool(title)), layout="constrained", dpi=130
+    )
     if title:
         figure.suptitle(title)
     return figure
@@ -182,7 +188,14 @@ def _map(
     low, high = limits
     # Gouraud-free cells with the node in the middle: what is drawn is what is there.  Rasterised, or a PDF of it is huge.
     image = axes.pcolormesh(
-        grid.axes[across], grid.axes[up], values, cmap=colours, vmin=low, vmax=high, shading="nearest", rasterized=True
+        grid.axes[across],
+        grid.axes[up],
+        values,
+        cmap=colours,
+        vmin=low,
+        vmax=high,
+        shading="nearest",
+        rasterized=True,
     )
     bar = figure.colorbar(image, ax=axes)
     bar.formatter.set_powerlimits((-2, 3))
@@ -216,7 +229,9 @@ def _line_panel(problem: Problem, truth: Grid, predictions: Mapping[str, Grid], 
     (across,) = view.axes
     x, unknowns = truth.axes[across], list(truth.values)
     figure = _figure(len(unknowns), 2, problem.name, cell=(5.5, 2.8))
-    for (left, right), unknown in zip(figure.subplots(len(unknowns), 2, squeeze=False), unknowns, strict=True):
+    for (left, right), unknown in zip(
+        figure.subplots(len(unknowns), 2, squeeze=False), unknowns, strict=True
+    ):
         exact = view.of(truth.values[unknown])
         left.plot(x, exact, color="0.7", linewidth=4, label="reference")
         for name, grid in predictions.items():
@@ -225,7 +240,9 @@ def _line_panel(problem: Problem, truth: Grid, predictions: Mapping[str, Grid], 
             size = np.abs(found - exact)
             told = f"{_short(name)}, relative L2 {_relative(found, exact):.1e}"
             # A logarithm has no place for an error of zero.
-            right.semilogy(x, np.where(size > 0, size, np.nan), color=line.get_color(), linewidth=1.2, label=told)
+            right.semilogy(
+                x, np.where(size > 0, size, np.nan), color=line.get_color(), linewidth=1.2, label=told
+            )
         left.set(xlabel=across, ylabel=unknown)
         right.set(xlabel=across, ylabel=f"|error of {unknown}|")
         for axes in (left, right):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import math
 import time
 from collections.abc import Iterator, Mapping
@@ -76,51 +77,77 @@ class Budget:
 def planned_steps(solver: Solver | None) -> int | None:
     """Steps of the loop that a training run takes if nothing ends it sooner; None where the settings do not say."""
     if isinstance(solver, Pinn):
-        return sum(math.ceil(o.steps / (o.per_step if isinstance(o, Adam | Lbfgs) else 1)) for o in solver.phases)
+        return sum(
+            math.ceil(o.steps / (o.per_step if isinstance(o, Adam | Lbfgs) else 1)) for o in solver.phases
+        )
     if isinstance(solver, DeepxdePinn):
         return math.ceil(solver.adam_steps / solver.chunk) + math.ceil(solver.lbfgs_steps / solver.chunk)
     return None
 
 
+class Display(abc.ABC):
+    """Shows several runs, one after the other."""
+
+    @abc.abstractmethod
+    def monitor(self, label: str, budget: Budget) -> Monitor:
+        """A monitor for one run; an error that an earlier monitor returned as `relative_l2` is shown too."""
+
+
 @contextmanager
-def shown(console: Console, label: str, budget: Budget) -> Iterator[Monitor]:
-    """A monitor that shows a run on the console: a bar if that is a terminal, else a line every few seconds.
-
-    An error that an earlier monitor returned as `relative_l2` is shown too.
-    """
+def shown(console: Console) -> Iterator[Display]:
+    """Show runs on a console: as bars if that is a terminal, else as a line every few seconds."""
     if not console.is_terminal:
-        yield _Lines(console, label, budget)
+        yield _Lines(console)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), TimeElapsedColumn())
-    with RichProgress(*columns, console=console, transient=True) as bars:
-        yield _Bar(bars, label, budget)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(20), TimeElapsedColumn())
+    with RichProgress(*columns, TextColumn("{task.fields[told]}"), console=console, transient=True) as bars:
+        yield _Bars(bars)
 
 
-class _Bar:
-    def __init__(self, bars: RichProgress, label: str, budget: Budget) -> None:
-        self._bars, self._budget = bars, budget
-        self._error: float | None = None
-        self._task = bars.add_task(label, total=None, told="compiling")
+@dataclass(frozen=True)
+class _Bars(Display):
+    bars: RichProgress
 
-    def __call__(self, progress: Progress) -> None:
-        self._error = progress.scalars.get(ERROR, self._error)
-        share, line = self._budget.share(progress), told(progress, self._budget, self._error)
-        self._bars.update(self._task, total=None if share is None else 1.0, completed=share or 0.0, told=line)
+    def monitor(self, label: str, budget: Budget) -> Monitor:
+        task = self.bars.add_task(label, start=False, total=None, told="")
+        error: float | None = None
+
+        def show(progress: Progress) -> None:
+            nonlocal error
+            error = progress.scalars.get(ERROR, error)
+            share, line = budget.share(progress), told(progress, budget, error)
+            self.bars.start_task(task)
+            self.bars.update(task, total=None if share is None else 1.0, completed=share or 0.0, told=line)
+
+        return show
 
 
-class _Lines:
-    def __init__(self, console: Console, label: str, budget: Budget) -> None:
-        self._console, self._label, self._budget = console, label, budget
-        self._error: float | None = None
-        self._due = time.monotonic() + LINE_SECONDS
+@dataclass(frozen=True)
+class _Lines(Display):
+    console: Console
 
-    def __call__(self, progress: Progress) -> None:
-        self._error = progress.scalars.get(ERROR, self._error)
-        if time.monotonic() < self._due:
-            return
-        self._due = time.monotonic() + LINE_SECONDS
-        line = f"{self._label}: {told(progress, self._budget, self._error)}, {progress.seconds:.0f} s"
-        self._console.print(line, soft_wrap=True, markup=False, highlight=False)
+    def monitor(self, label: str, budget: Budget) -> Monitor:
+        due = time.monotonic() + LINE_SECONDS
+        error: float | None = None
+
+        def show(progress: Progress) -> None:
+            nonlocal due, error
+            error = progress.scalars.get(ERROR, error)
+            if time.monotonic() < due:
+                return
+            due = time.monotonic() + LINE_SECONDS
+            line = f"{label}: {told(progress, budget, error)}, {progress.seconds:.0f} s"
+            self.console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+        return show
+
+
+class Silent(Display):
+    """Shows nothing."""
+
+    def monitor(self, label: str, budget: Budget) -> Monitor:
+        """A monitor that does nothing."""
+        return lambda progress: None
 
 
 def told(progress: Progress, budget: Budget, error: float | None) -> str:

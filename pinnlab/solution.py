@@ -185,7 +185,6 @@ class Solution:
     def _provenance(self) -> dict[str, str]:
         import torch
 
-        import pinnlab
 
         return {
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -199,7 +198,6 @@ class Solution:
             "seed": str(self.seed),
             "device": self.device,
             "dtype": self.dtype,
-            "package": pinnlab.__name__,
         }
 
 

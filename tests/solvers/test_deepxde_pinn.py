@@ -133,11 +133,12 @@ def test_reaches_the_exact_solution_of_a_third_order_periodic_problem():
     assert error(solution, lambda t, x: np.sin(x + t), points) < 2e-2
 
 
-def test_trains_as_a_script_of_deepxde_does():
+def test_trains_as_a_script_of_deepxde_does(monkeypatch):
     problem = shipped("burgers")
-    method = replace(TINY, adam_steps=30, chunk=30).compile(problem)
+    method = replace(TINY, adam_steps=30, lbfgs_steps=10, chunk=30).compile(problem)
     state = method.init(3)
-    after, scalars = method.step(state)
+    after_adam, adam = method.step(state)
+    after_lbfgs, lbfgs = method.step(after_adam)
 
     import deepxde as dde
 
@@ -156,10 +157,17 @@ def test_trains_as_a_script_of_deepxde_does():
         model = dde.Model(data, net)
         model.compile("adam", lr=1e-3, verbose=0)
         history, _ = model.train(iterations=30, display_every=30, verbose=0)
+        for name, value in (("maxiter", 10), ("iter_per_step", 10), ("fun_per_step", 35)):
+            monkeypatch.setitem(dde.optimizers.LBFGS_options, name, value)
+        model.compile("L-BFGS", verbose=0)
+        history, _ = model.train(verbose=0)
 
+    losses = dict(zip(history.steps, [float(row.sum()) for row in history.loss_train], strict=True))
     assert np.array_equal(state.points, data.train_x_all)
-    assert scalars["loss"] == pytest.approx(float(history.loss_train[-1].sum()), rel=1e-5)
-    torch.testing.assert_close(after.parameters, dict(net.state_dict()), rtol=1e-4, atol=1e-6)
+    assert (adam["iterations"], lbfgs["iterations"]) == (30, 40)
+    assert adam["loss"] == pytest.approx(losses[30], rel=1e-5)
+    assert lbfgs["loss"] == pytest.approx(losses[40], rel=1e-3)
+    torch.testing.assert_close(after_lbfgs.parameters, dict(net.state_dict()), rtol=1e-2, atol=1e-4)
 
 
 def test_same_seed_same_answer_and_another_seed_another():

@@ -33,13 +33,13 @@ def load(text: str) -> Problem:
 
     Args:
         text: The name of a shipped problem (`burgers`), a Python file (`mine.py`, or `mine.py:wave` where the
-            problem is not called `problem`), or a JSON file that `Problem.to_json` wrote. A Python file is executed, as by
-            `python mine.py`, with its own folder on the path; a JSON file is only read.
+            problem is not called `problem`), or a JSON file that `Problem.to_json` wrote.  A Python file is
+            executed, as by `python mine.py`, with its own folder on the path; a JSON file is only read.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If no shipped problem has the name, or the file does not declare a problem; one sentence with
-            the file, the line and the way out.
+        ValueError: If no shipped problem has the name, or the file does not declare a problem; one sentence
+            with the file, the line and the way out.
     """
     place, attribute = _parted(text)
     known = shipped()
@@ -47,8 +47,8 @@ def load(text: str) -> Problem:
         return _from_module(known[place], attribute)
     if not place.endswith(SUFFIXES):
         raise ValueError(
-            f"there is no problem {place!r}{did_you_mean(place, known)}; shipped are {', '.join(known)}, and a problem "
-            "of your own is a file, such as mine.py or mine.py:wave"
+            f"there is no problem {place!r}{did_you_mean(place, known)}; shipped are {', '.join(known)}, and a "
+            "problem of your own is a file, such as mine.py or mine.py:wave"
         )
     file = Path(place)
     if not file.is_file():
@@ -58,7 +58,7 @@ def load(text: str) -> Problem:
 
 
 def _parted(text: str) -> tuple[str, str]:
-    """File or name, and the attribute; a colon that belongs to the path, as in C:\\mine.py, stays there."""
+    """File or name, and the attribute; a colon that belongs to the path, as on Windows, stays there."""
     place, colon, attribute = text.rpartition(":")
     if colon and attribute.isidentifier():
         return place, attribute
@@ -83,9 +83,7 @@ def _from_module(file: Path, attribute: str) -> Problem:
     found = getattr(module, attribute, None)
     if isinstance(found, Problem):
         return found
-    there = (
-        f"; say {file}:{problems[0]}" if len(problems) == 1 else f"; its problems are {', '.join(problems)}"
-    )
+    there = f"; say {file}:{problems[0]}" if len(problems) == 1 else f"; its problems are {', '.join(problems)}"
     way_out = there if problems else "; write problem = Problem(…) in it"
     if attribute in vars(module):
         raise ValueError(f"{file}: {attribute} is a {type(found).__name__} and no Problem{way_out}")
@@ -109,7 +107,7 @@ def _executed(file: Path) -> ModuleType:
 
 @contextmanager
 def _importable(module: ModuleType, folder: Path) -> Iterator[None]:
-    """While a file runs it may import its neighbours; last on the path, so that none of them hides a library."""
+    """Let a file import its neighbours while it runs; last on the path, so that none of them hides a library."""
     entry = os.fspath(folder.resolve())
     sys.modules[module.__name__] = module
     sys.path.append(entry)

@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import enum
-import inspect
-import math
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pinnlab.terminal import (
+from pinnlab.commands.arguments import (
+    DEFAULT_RTOL,
+    Checkpoint,
+    Declared,
+    Device,
+    Json,
+    MaxSeconds,
+    MaxSteps,
+    Out,
+    OutFolder,
+    ResultFile,
+    Resume,
+    Rtol,
+    Seed,
+    Shape,
+    SolverText,
+    SolverTexts,
+    Verify,
+    problem_of_text,
+    refuse_beside_bounds,
+    require_finite,
+    require_fresh,
+    require_writable,
+    sizes_of_text,
+    solver_of_text,
+)
+from pinnlab.commands.terminal import (
     FAILED,
-    INTERRUPTED,
     MISSED,
     USAGE,
     Sentences,
@@ -31,22 +52,20 @@ from pinnlab.terminal import (
 
 # What a command needs is imported when it runs, so that --help answers at once.
 if TYPE_CHECKING:
+    from pinnlab.commands.running import Refinement
     from pinnlab.compare import Comparison
     from pinnlab.problem import Problem
-    from pinnlab.progress import Display
     from pinnlab.reference import CrossCheck
     from pinnlab.solution import Solution
-    from pinnlab.solver import Solver
 
 # Compiling for these imports a large package, so `list` asks them only on request.
 SLOW_TO_ASK = ("deepxde-pinn",)
-DEFAULT_RTOL = 1e-6
 EXACT = "exact"
 
 app = typer.Typer(
     cls=Sentences,
-    help="Declare a PDE once; solve it with neural networks and classical methods; know how far each can be trusted.",
-    epilog="Exit codes: 0 ok, 2 usage or unsupported, 3 no usable answer, 4 a requested tolerance was missed.",
+    help="Declare a PDE once; solve it with neural networks and classical methods; know how far to trust each.",
+    epilog="Exit codes: 0 ok, 2 usage or unsupported, 3 no usable answer, 4 a tolerance was missed.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -65,68 +84,10 @@ class Format(enum.StrEnum):
 
 SUFFIXES = {Format.VTU: ".vtu", Format.XDMF: ".xdmf", Format.NETCDF: ".nc", Format.CSV: ".csv"}
 
-Declared = Annotated[
-    str,
-    typer.Argument(
-        metavar="PROBLEM", help="A shipped problem (burgers), or a file: mine.py, mine.py:wave, mine.json."
-    ),
-]
-SolverText = Annotated[
-    str | None,
-    typer.Option(
-        "--solver",
-        help="NAME[:key=value,…], as in etdrk4:points=128. Without it: a reference with an error bound.",
-    ),
-]
-SolverTexts = Annotated[
-    list[str], typer.Option("--solver", help="NAME[:key=value,…]; say it once for each solver.")
-]
-Out = Annotated[
-    Path | None, typer.Option("--out", help="HDF5 file for the answer, by custom with the suffix .hdf.")
-]
-OutFolder = Annotated[
-    Path | None, typer.Option("--out", help="Folder for one .hdf per solver, comparison.json and panel.png.")
-]
-Seed = Annotated[
-    int | None, typer.Option("--seed", min=0, max=2**63 - 1, help="Of every random draw; 0 if not said.")
-]
-Device = Annotated[str | None, typer.Option("--device", help="auto (the default), cpu, cuda, cuda:1, …")]
-MaxSeconds = Annotated[
-    float | None, typer.Option("--max-seconds", min=0, help="Budget of the solver's own time.")
-]
-MaxSteps = Annotated[
-    int | None, typer.Option("--max-steps", min=0, help="Budget in steps, those before --resume included.")
-]
-Checkpoint = Annotated[
-    Path | None,
-    typer.Option(
-        "--checkpoint", help="File that keeps the state of the run, so that it can be killed and resumed."
-    ),
-]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint if it is there.")]
-Rtol = Annotated[
-    float | None,
-    typer.Option(
-        "--rtol",
-        help=f"Refine a classical solver until its error bound is within this; {DEFAULT_RTOL:g} if not said.",
-    ),
-]
-Verify = Annotated[
-    bool, typer.Option("--verify", help="Solve again by a second classical method, and compare the two.")
-]
-Shape = Annotated[
-    str | None,
-    typer.Option("--shape", help="Nodes of the written grid in file order, t then z, y, x: 101,401."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout; no progress.")]
-ResultFile = Annotated[Path, typer.Argument(metavar="F.hdf", help="A file that pinnlab wrote.")]
-
 
 @app.callback(invoke_without_command=True)
 def _options(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
 ) -> None:
     if version:
         from pinnlab.solution import version as installed
@@ -137,9 +98,7 @@ def _options(
 
 @app.command("list")
 def list_command(
-    verbose: Annotated[
-        bool, typer.Option("--verbose", help="Add every reason, and ask the slow solvers too.")
-    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Add every reason, and ask the slow solvers too.")] = False,
     as_json: Json = False,
 ) -> None:
     """Shipped problems, solvers, and which solves which."""
@@ -151,9 +110,7 @@ def list_command(
     solvers = shipped_solvers()
     asked = {name: kind for name, kind in solvers.items() if verbose or name not in SLOW_TO_ASK}
     waiting = (
-        contextlib.nullcontext()
-        if as_json
-        else standard_error().status("asking every solver about every problem")
+        contextlib.nullcontext() if as_json else standard_error().status("asking every solver about every problem")
     )
     with waiting, stdout_kept_clean():
         problems = {name: load(name) for name in shipped()}
@@ -189,18 +146,17 @@ def _short_answer(answer: str | None) -> str:
 @app.command()
 def show(problem: Declared, as_json: Json = False) -> None:
     """Equations, conditions and parameters of a problem, its forms, and the solvers that take it."""
-    from pinnlab.inspection import describe_problem
+    from pinnlab.commands.inspection import describe_problem
+    from pinnlab.commands.text import problem_lines
     from pinnlab.support import support
-    from pinnlab.text import problem_lines
 
-    declared = _problem(problem)
+    declared = problem_of_text(problem)
     with stdout_kept_clean():
         data = describe_problem(declared) | {"support": dict(support(declared))}
     if as_json:
         say_json(data)
         return
-    for line in problem_lines(declared, data):
-        say(line)
+    say("\n".join(problem_lines(declared, data)))
 
 
 @app.command()
@@ -219,114 +175,32 @@ def solve(
     shape: Shape = None,
     as_json: Json = False,
 ) -> None:
-    """Solve a problem: by a solver, or, without --solver or with --rtol or --verify, with a measured error bound."""
-    declared = _problem(problem)
-    settings = None if solver is None else _solver(solver)
-    sizes = _sizes(shape, declared)
-    _require_finite("--max-seconds", max_seconds)
-    _require_writable(out)
-    _require_fresh(checkpoint, resume)
-    with _display(as_json) as display:
+    """Solve a problem by a solver; without --solver, or with --rtol or --verify, with a measured error bound."""
+    from pinnlab.commands.running import Refinement, Run, display
+
+    declared = problem_of_text(problem)
+    settings = None if solver is None else solver_of_text(solver)
+    sizes = sizes_of_text(shape, declared)
+    require_finite("--max-seconds", max_seconds)
+    require_writable(out)
+    require_fresh(checkpoint, resume)
+    with display(as_json) as screen:
         if settings is None or rtol is not None or verify:
-            given = {"--seed": seed, "--device": device, "--max-steps": max_steps, "--checkpoint": checkpoint}
-            _refuse_beside_bounds(given)
-            refinement = _Refinement(declared, DEFAULT_RTOL if rtol is None else rtol, max_seconds, display)
+            refuse_beside_bounds(seed=seed, device=device, max_steps=max_steps, checkpoint=checkpoint)
+            refinement = Refinement(declared, DEFAULT_RTOL if rtol is None else rtol, max_seconds, screen)
             solution, check = refinement.verified(settings) if verify else (refinement.run(settings), None)
         else:
-            run = _Run(declared, settings, seed or 0, device or "auto", max_seconds, display)
+            run = Run(declared, settings, seed or 0, device or "auto", max_seconds, screen)
             solution, check = run.solved(max_steps, checkpoint, resume).checked(), None
     if out is not None:
         solution.to_hdf5(out, sizes)
     _report(solution, out, check, as_json)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Refinement:
-    """A classical solution with an error bound, watched by a display."""
-
-    problem: Problem
-    rtol: float
-    max_seconds: float | None
-    display: Display
-
-    def run(self, solver: Solver | None) -> Solution:
-        """By the given solver, or by the preferred one."""
-        from pinnlab.progress import Budget
-        from pinnlab.reference import reference, refine
-        from pinnlab.solver import Refinable, solver_name
-
-        monitors = [self.display.monitor("reference", Budget.of(self.problem))]
-        if solver is None:
-            return reference(self.problem, self.rtol, max_seconds=self.max_seconds, monitors=monitors)
-        if not isinstance(solver, Refinable):
-            raise ValueError(
-                f"{solver_name(solver)} has no resolution that could be refined to an error bound; drop --rtol and --verify, or "
-                "name a classical solver"
-            )
-        return refine(self.problem, solver, self.rtol, max_seconds=self.max_seconds, monitors=monitors)
-
-    def verified(self, solver: Solver | None) -> tuple[Solution, CrossCheck]:
-        """Solved twice by different methods."""
-        from pinnlab.progress import Budget
-        from pinnlab.reference import candidates, cross_check, independent
-
-        # Refused before the first solution has taken its time.
-        independent(self.problem, next(iter(candidates(self.problem)), None) if solver is None else solver)
-        first = self.run(solver)
-        monitors = [self.display.monitor("second method", Budget.of(self.problem))]
-        return first, cross_check(first, self.rtol, max_seconds=self.max_seconds, monitors=monitors)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Run:
-    """One run of one solver, watched by a display."""
-
-    problem: Problem
-    solver: Solver
-    seed: int
-    device: str
-    max_seconds: float | None
-    display: Display
-
-    def solved(self, max_steps: int | None, checkpoint: Path | None, resume: bool) -> Solution:
-        """The solution; an interruption tells how to go on."""
-        from pinnlab.compare import ErrorMonitor
-        from pinnlab.field import ExactField
-        from pinnlab.progress import Budget
-        from pinnlab.solve import solve
-        from pinnlab.solver import solver_name
-
-        exact = ExactField.of(self.problem)
-        budget = Budget.of(self.problem, self.solver, max_steps, self.max_seconds)
-        monitors = [] if exact is None else [ErrorMonitor(exact)]
-        try:
-            with stdout_kept_clean():
-                return solve(
-                    self.problem,
-                    self.solver,
-                    seed=self.seed,
-                    device=self.device,
-                    max_steps=max_steps,
-                    max_seconds=self.max_seconds,
-                    checkpoint=checkpoint,
-                    resume=resume,
-                    monitors=[*monitors, self.display.monitor(solver_name(self.solver), budget)],
-                )
-        except KeyboardInterrupt:
-            kept = checkpoint is not None and checkpoint.exists()
-            way_on = (
-                f"say the same with --resume to go on from {checkpoint}"
-                if kept
-                else "nothing was kept; --checkpoint FILE would"
-            )
-            complain(f"interrupted; {way_on}")
-            raise typer.Exit(INTERRUPTED) from None
-
-
 def _report(solution: Solution, out: Path | None, check: CrossCheck | None, as_json: bool) -> None:
-    """Say what came out, and leave with code 4 if a bound is above the tolerance, 3 if two solutions disagree."""
-    from pinnlab.inspection import describe_check, describe_solution
-    from pinnlab.text import solution_lines
+    """Say what came out; leave with code 4 if a bound misses the tolerance, 3 if two solutions disagree."""
+    from pinnlab.commands.inspection import describe_check, describe_solution
+    from pinnlab.commands.text import solution_lines
 
     data = describe_solution(solution) | {
         "out": None if out is None else os.fspath(out),
@@ -335,8 +209,7 @@ def _report(solution: Solution, out: Path | None, check: CrossCheck | None, as_j
     if as_json:
         say_json(data)
     else:
-        for line in solution_lines(data):
-            say(line)
+        say("\n".join(solution_lines(data)))
     if check is not None and not check.agrees:
         complain(
             f"the two solutions differ by {check.difference:.1e}, more than their bounds together allow "
@@ -350,8 +223,8 @@ def _require_reached(solution: Solution) -> None:
     bound = solution.bound
     if bound is not None and not bound.reached:
         complain(
-            f"the error bound {solution.error_bound:.1e} misses the tolerance {bound.requested:.1e}; rounding, memory or "
-            "--max-seconds ended the refinement"
+            f"the error bound {solution.error_bound:.1e} misses the tolerance {bound.requested:.1e}; rounding, memory "
+            "or --max-seconds ended the refinement"
         )
         raise typer.Exit(MISSED)
 
@@ -364,8 +237,8 @@ def compare(
         str | None,
         typer.Option(
             "--reference",
-            help="exact, or a classical solver to refine; if not said, the exact solution where there is one, else the "
-            "preferred classical solver.",
+            help="exact, or a classical solver to refine; if not said, the exact solution where there is one, else "
+            "the preferred classical solver.",
         ),
     ] = None,
     rtol: Rtol = None,
@@ -376,20 +249,19 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Run several solvers and measure all of them against one reference with an error bound."""
+    from pinnlab.commands.progress import Budget
+    from pinnlab.commands.running import Refinement, display
     from pinnlab.compare import compare as compared
-    from pinnlab.progress import Budget
 
-    declared = _problem(problem)
-    solvers = {text: _solver(text) for text in solver}
+    declared = problem_of_text(problem)
+    solvers = {text: solver_of_text(text) for text in solver}
     if out is not None:
-        _require_writable(out / "comparison.json", made_here=out)
-    _require_finite("--max-seconds", max_seconds)
-    with _display(as_json) as display:
-        truth = _truth(
-            declared, reference, _Refinement(declared, DEFAULT_RTOL if rtol is None else rtol, None, display)
-        )
+        require_writable(out / "comparison.json", made_here=out)
+    require_finite("--max-seconds", max_seconds)
+    with display(as_json) as screen:
+        truth = _truth(declared, reference, Refinement(declared, DEFAULT_RTOL if rtol is None else rtol, None, screen))
         monitors = {
-            text: [display.monitor(text, Budget.of(declared, settings, None, max_seconds))]
+            text: [screen.monitor(text, Budget.of(declared, settings, None, max_seconds))]
             for text, settings in solvers.items()
         }
         with stdout_kept_clean():
@@ -413,15 +285,13 @@ def compare(
         _require_reached(truth)
 
 
-def _truth(problem: Problem, named: str | None, refinement: _Refinement) -> Solution | None:
+def _truth(problem: Problem, named: str | None, refinement: Refinement) -> Solution | None:
     """What to measure against; None for the exact solution."""
     if named == EXACT or (named is None and problem.reference is not None):
         if problem.reference is None:
-            raise ValueError(
-                f"{problem.name!r} declares no exact solution; leave --reference out, or name a classical solver"
-            )
+            raise ValueError(f"{problem.name!r} declares no exact solution; leave --reference out, or name a solver")
         return None
-    return refinement.run(None if named is None else _solver(named))
+    return refinement.run(None if named is None else solver_of_text(named))
 
 
 def _require_usable(found: Comparison) -> None:
@@ -437,19 +307,18 @@ def _write_comparison(found: Comparison, folder: Path) -> None:
     from pinnlab.plots import panel, picture_shape
 
     folder.mkdir(exist_ok=True)
-    names: dict[str, str] = {}
-    for text in found.solutions:
+    usable = {text: solution for text, solution in found.solutions.items() if not solution.failure}
+    names: list[str] = []
+    for text, solution in usable.items():
         plain = re.sub(r"[^A-Za-z0-9=.,_()-]+", "_", text)[:100]
-        names[text] = plain if plain not in names.values() else f"{plain}-{len(names)}"
-        found.solutions[text].to_hdf5(folder / f"{names[text]}.hdf")
+        names.append(f"{plain}-{len(names)}" if plain in names else plain)
+        solution.to_hdf5(folder / f"{names[-1]}.hdf")
     with replacing(folder / "comparison.json") as temporary:
         temporary.write_text(found.to_json(), encoding="utf-8")
-    drawn = {text: s for text, s in found.solutions.items() if not s.failure}
-    if drawn:
+    if usable:
         shape = picture_shape(found.problem)
-        figure = panel(
-            found.problem, found.truth.on_grid(shape), {text: s.on_grid(shape) for text, s in drawn.items()}
-        )
+        grids = {text: solution.on_grid(shape) for text, solution in usable.items()}
+        figure = panel(found.problem, found.truth.on_grid(shape), grids)
         with replacing(folder / "panel.png") as temporary:
             figure.savefig(temporary, format="png")
 
@@ -457,45 +326,41 @@ def _write_comparison(found: Comparison, folder: Path) -> None:
 @app.command()
 def info(
     file: ResultFile,
-    check: Annotated[
-        bool, typer.Option("--check", help="Verify every checksum, link and identity in it.")
-    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Verify every checksum, link and identity in it.")] = False,
     as_json: Json = False,
 ) -> None:
     """What is in a result file, and whether it is sound."""
+    from pinnlab.commands.inspection import describe_file, require_result
+    from pinnlab.commands.text import file_lines
     from pinnlab.files import hdf5
-    from pinnlab.inspection import describe_file
     from pinnlab.problem import Problem
-    from pinnlab.text import file_lines
 
-    data = describe_file(file)
+    require_result(file)
     faults = hdf5.check(file, lambda text: Problem.from_json(text).sha256) if check else []
+    # A file with faults may be too broken to describe.
+    data = {"file": os.fspath(file)} if faults else describe_file(file)
     if as_json:
         say_json(data | ({"faults": faults} if check else {}))
-    else:
-        for line in file_lines(data):
-            say(line)
-        if check and not faults:
-            say("sound: every checksum, link and identity is right")
     for fault in faults:
         complain(fault)
     if faults:
         raise typer.Exit(USAGE)
+    if not as_json:
+        lines = [*file_lines(data), *(["sound: every checksum, link and identity is right"] if check else [])]
+        say("\n".join(lines))
 
 
 @app.command()
 def export(
     file: ResultFile,
     to: Annotated[Format, typer.Option("--to", help="well and pdebench are not in this version yet.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="If not said, F with the suffix of the format.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="If not said, F with the suffix of the format.")] = None,
 ) -> None:
     """Write a result file in the format of another program."""
+    from pinnlab.commands.inspection import require_result
     from pinnlab.files import export as formats
-    from pinnlab.inspection import describe_file
 
-    describe_file(file)
+    require_result(file)
     writers = {
         Format.VTU: formats.to_vtu,
         Format.XDMF: formats.to_xdmf,
@@ -505,99 +370,10 @@ def export(
     target = file.with_suffix(SUFFIXES[to]) if out is None else out
     if target.exists() and target.samefile(file):
         raise ValueError(f"{target}: the export would replace the file it reads; name another with --out")
-    _require_writable(target)
+    require_writable(target)
     written = writers[to](file, target)
     many = f" and {len(written) - 1} files that it lists" if len(written) > 1 else ""
     say(f"written {written[-1]}{many}")
-
-
-@contextlib.contextmanager
-def _display(as_json: bool) -> Iterator[Display]:
-    from pinnlab.progress import Silent, shown
-
-    with contextlib.nullcontext(Silent()) if as_json else shown(standard_error()) as display:
-        yield display
-
-
-def _problem(text: str) -> Problem:
-    from pinnlab.catalog import load
-
-    with stdout_kept_clean():
-        return load(text)
-
-
-def _solver(text: str) -> Solver:
-    """Settings from text; known are the shipped solvers by name, and inside them every settings class of pinnlab."""
-    import pinnlab
-    from pinnlab.lint import did_you_mean
-    from pinnlab.settings import parse
-    from pinnlab.support import shipped_solvers
-
-    solvers, name = shipped_solvers(), text.partition(":")[0].strip()
-    if name not in solvers:
-        raise ValueError(
-            f"there is no solver {name!r}{did_you_mean(name, solvers)}; the solvers are {', '.join(solvers)}"
-        )
-    classes = (
-        value
-        for value in vars(pinnlab).values()
-        if inspect.isclass(value) and dataclasses.is_dataclass(value)
-    )
-    found: Solver = parse(text, {kind.__name__: kind for kind in classes} | solvers)
-    return found
-
-
-def _sizes(text: str | None, problem: Problem) -> tuple[int, ...] | None:
-    from pinnlab.field import file_order
-
-    if text is None:
-        return None
-    axes, parts = file_order(problem), text.split(",")
-    if not all(p.strip().isdecimal() and int(p) >= 2 for p in parts) or len(parts) != len(axes):
-        raise ValueError(
-            f"--shape {text}: give a whole number of at least 2 for each of {', '.join(axes)}, as in 101,401"
-        )
-    return tuple(map(int, parts))
-
-
-def _require_finite(option: str, value: float | None) -> None:
-    if value is not None and not math.isfinite(value):
-        raise ValueError(f"{option} {value}: give a number of seconds, or leave it out")
-
-
-def _require_writable(target: Path | None, made_here: Path | None = None) -> None:
-    """Refuse a place that cannot be written before anything is computed."""
-    if target is None:
-        return
-    if target.is_dir():
-        raise IsADirectoryError(f"{target}: this is a folder; give the name of a file")
-    if made_here is not None and made_here.exists() and not made_here.is_dir():
-        raise NotADirectoryError(f"{made_here}: this is a file; give the name of a folder")
-    folder = target.parent if made_here is None or made_here.exists() else made_here.parent
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{target}: the folder {folder} does not exist; create it first")
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(f"{target}: there is no permission to write in {folder}")
-
-
-def _require_fresh(checkpoint: Path | None, resume: bool) -> None:
-    """Refuse to lose the state of an earlier run, or any other file."""
-    if resume and checkpoint is None:
-        raise ValueError("--resume needs --checkpoint FILE, the file to go on from")
-    if checkpoint is not None and checkpoint.exists() and not resume:
-        raise ValueError(
-            f"{checkpoint}: this file exists; add --resume to go on from it, or delete it, or name another"
-        )
-    _require_writable(checkpoint)
-
-
-def _refuse_beside_bounds(given: dict[str, Any]) -> None:
-    """Refuse options of a single run where several are made until an error bound is met."""
-    for option, value in given.items():
-        if value is not None:
-            raise ValueError(
-                f"{option} is for one run of a --solver, and a solution with an error bound takes several; drop it"
-            )
 
 
 def main() -> None:

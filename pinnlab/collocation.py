@@ -10,10 +10,10 @@ from functools import cached_property, reduce
 from typing import Self
 
 import numpy as np
+import scipy  # its submodules load when they are first used
 import scipy.sparse as sparse
 import sympy as sp
 from scipy.sparse import csc_array, csr_array
-from scipy.sparse.linalg import splu
 
 from pinnlab.domain.box import Box
 from pinnlab.errors import UnsupportedProblem
@@ -72,7 +72,9 @@ class Discretization(abc.ABC):
         dim = len(problem.space)
         sizes = (self.points,) * dim if isinstance(self.points, int) else tuple(self.points)
         if len(sizes) != dim:
-            raise ValueError(f"{type(self).__name__}: {len(sizes)} sizes {sizes} for the {dim} axes of {problem.name!r}")
+            raise ValueError(
+                f"{type(self).__name__}: {len(sizes)} sizes {sizes} for the {dim} axes of {problem.name!r}"
+            )
         return sizes
 
     def finer(self, problem: Problem, factor: float) -> Self | None:
@@ -161,7 +163,9 @@ class Collocated:
     def derivative(self, orders: Sequence[int]) -> csr_array:
         """The matrix `(n, n)` of a partial derivative in space."""
         factors = [a.differentiation(k) for a, k in zip(self.axes, orders, strict=True)]
-        return csr_array(reduce(lambda p, q: sparse.kron(p, q, format="csr"), factors, sparse.eye_array(1, format="csr")))
+        return csr_array(
+            reduce(lambda p, q: sparse.kron(p, q, format="csr"), factors, sparse.eye_array(1, format="csr"))
+        )
 
     def jet_matrix(self, jet: Jet) -> tuple[csr_array, csr_array]:
         """(M, Q) with M y + Q g the values `(n,)` of a jet of a state at all nodes."""
@@ -285,7 +289,7 @@ class Collocated:
 
     @cached_property
     def _solved(self) -> tuple[csr_array, csr_array]:
-        """lift and push: the boundary rows solved for the eliminated values."""
+        """Lift and push: the boundary rows solved for the eliminated values."""
         total, pivots, free = len(self.states) * self.n, self._pivots, self.free
         identity = csr_array((np.ones(len(free)), (free, np.arange(len(free)))), shape=(total, len(free)))
         if not len(pivots):
@@ -293,7 +297,7 @@ class Collocated:
         rows = self._boundary_matrix()
         at_pivots, at_free = csc_array(rows[:, pivots]), csc_array(rows[:, free])
         try:
-            factor = splu(at_pivots)
+            factor = scipy.sparse.linalg.splu(at_pivots)
         except RuntimeError:
             raise UnsupportedProblem(
                 f"collocation on {self.problem.name!r}: the boundary conditions do not determine the boundary values"

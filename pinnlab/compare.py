@@ -175,7 +175,7 @@ def compare(
     reached: dict[str, dict[float, float]] = {}
     for name, entry in solvers.items():
         try:
-            watching = [ErrorMonitor(truth), *(monitors or {}).get(name, ())]
+            watching: list[Monitor] = [ErrorMonitor(truth), *(monitors or {}).get(name, ())]
             found = entry if isinstance(entry, Solution) else solve(
                 problem, entry, seed=seed, device=device, max_seconds=max_seconds, monitors=watching)  # fmt: skip
         except UnsupportedProblem as refusal:

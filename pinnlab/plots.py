@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 
 from pinnlab.field import Grid
 from pinnlab.problem import Problem
@@ -89,8 +90,8 @@ def plot_solution(problem: Problem, grid: Grid) -> Figure:
 def panel(problem: Problem, truth: Grid, predictions: Mapping[str, Grid]) -> Figure:
     """Reference, prediction and error side by side, one row for each prediction and unknown.
 
-    Reference and prediction share their colours; errors have a diverging map that is symmetric about zero.  Where
-    the answer is a line, all predictions are in one picture and the sizes of their errors in another.
+    Reference and prediction share their colours; errors have a diverging map that is symmetric about zero.
+    Where the answer is a line, all predictions are in one picture and the sizes of their errors in another.
 
     Args:
         problem: What was solved.
@@ -122,8 +123,8 @@ def convergence(histories: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     """Relative L2 error against seconds, both logarithmic.
 
     Args:
-        histories: Name → history with the columns `seconds` and `relative_l2`, as `compare` records them; rows
-            without an error are left out.
+        histories: Name → history with the columns `seconds` and `relative_l2`, as `compare` records them;
+            rows without an error are left out.
 
     Raises:
         ValueError: If no history has an error.
@@ -137,9 +138,7 @@ def convergence(histories: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
         if shown.any():
             axes.loglog(seconds[shown], errors[shown], marker="o", markersize=3, label=name)
     if not axes.lines:
-        raise ValueError(
-            "convergence: no history holds relative_l2; record it with compare, or with ErrorMonitor"
-        )
+        raise ValueError("convergence: no history holds relative_l2; record it with compare, or with ErrorMonitor")
     axes.set(xlabel="seconds of the solver's own work", ylabel="relative L2 error")
     axes.grid(which="major", alpha=0.4)
     axes.legend()
@@ -167,9 +166,7 @@ def _view(problem: Problem, grid: Grid) -> _View:
 
 
 def _figure(rows: int, columns: int, title: str, cell: tuple[float, float] = CELL) -> Figure:
-    figure = Figure(
-        figsize=(columns * cell[0], rows * cell[1] + 0.3 * bool(title)), layout="constrained", dpi=130
-    )
+    figure = Figure(figsize=(columns * cell[0], rows * cell[1] + 0.3 * bool(title)), layout="constrained", dpi=130)
     if title:
         figure.suptitle(title)
     return figure
@@ -186,7 +183,7 @@ def _map(
 ) -> None:
     across, up = view.axes
     low, high = limits
-    # Gouraud-free cells with the node in the middle: what is drawn is what is there.  Rasterised, or a PDF of it is huge.
+    # One cell around each node, not interpolated: what is drawn is what is there.  Rasterised, or a PDF is huge.
     image = axes.pcolormesh(
         grid.axes[across],
         grid.axes[up],
@@ -197,8 +194,9 @@ def _map(
         shading="nearest",
         rasterized=True,
     )
-    bar = figure.colorbar(image, ax=axes)
-    bar.formatter.set_powerlimits((-2, 3))
+    numbers = ScalarFormatter()
+    numbers.set_powerlimits((-2, 3))
+    figure.colorbar(image, ax=axes, format=numbers)
     axes.set(xlabel=across, ylabel=up)
     if not view.transpose:
         axes.set_aspect("equal")
@@ -229,9 +227,7 @@ def _line_panel(problem: Problem, truth: Grid, predictions: Mapping[str, Grid], 
     (across,) = view.axes
     x, unknowns = truth.axes[across], list(truth.values)
     figure = _figure(len(unknowns), 2, problem.name, cell=(5.5, 2.8))
-    for (left, right), unknown in zip(
-        figure.subplots(len(unknowns), 2, squeeze=False), unknowns, strict=True
-    ):
+    for (left, right), unknown in zip(figure.subplots(len(unknowns), 2, squeeze=False), unknowns, strict=True):
         exact = view.of(truth.values[unknown])
         left.plot(x, exact, color="0.7", linewidth=4, label="reference")
         for name, grid in predictions.items():
@@ -240,9 +236,7 @@ def _line_panel(problem: Problem, truth: Grid, predictions: Mapping[str, Grid], 
             size = np.abs(found - exact)
             told = f"{_short(name)}, relative L2 {_relative(found, exact):.1e}"
             # A logarithm has no place for an error of zero.
-            right.semilogy(
-                x, np.where(size > 0, size, np.nan), color=line.get_color(), linewidth=1.2, label=told
-            )
+            right.semilogy(x, np.where(size > 0, size, np.nan), color=line.get_color(), linewidth=1.2, label=told)
         left.set(xlabel=across, ylabel=unknown)
         right.set(xlabel=across, ylabel=f"|error of {unknown}|")
         for axes in (left, right):

@@ -136,7 +136,8 @@ def cross_check(
         UnsupportedProblem: If no second classical method takes the problem.
     """
     problem = first.problem
-    second = refine(problem, independent(problem, first.solver), rtol, max_seconds=max_seconds, monitors=monitors)
+    other = independent(problem, first.solver)
+    second = refine(problem, other, rtol, max_seconds=max_seconds, monitors=monitors)
     axes = comparison_axes(problem, BUDGET)
     return CrossCheck(first, second, relative_l2(sample(second.field, axes), sample(first.field, axes)))
 
@@ -199,12 +200,12 @@ class _Refinement:
             in_time = solver.finer_in_time(self._problem)
             finer = (in_time or solver).finer_in_space(self._problem) or in_time
             if finer is None or time.perf_counter() > self._deadline:
-                raise SolveFailed(f"{solver_name(solver)} on {self._problem.name!r} fails at every resolution up to {solver}")
+                raise SolveFailed(
+                    f"{solver_name(solver)} on {self._problem.name!r} fails at every resolution up to {solver}"
+                )
             solver = finer
 
-    def _converge(
-        self, level: _Level, finer: Callable[[Refinable], Refinable | None]
-    ) -> tuple[_Level, Samples | None]:
+    def _converge(self, level: _Level, finer: Callable[[Refinable], Refinable | None]) -> tuple[_Level, Samples | None]:
         """Refine one way until the distance to the next resolution is small; that distance, sampled.
 
         Where no next resolution is left, the distance to the previous one is the (pessimistic) estimate; None where
@@ -261,7 +262,9 @@ class _Refinement:
         axes = tuple(range(first, u.values.ndim - 1))
         out = {}
         for i, name in enumerate(self._problem.names):
-            largest = sum((SAFETY * np.abs(d.values[i]).max(axis=axes) for d in distances), np.zeros(len(u.times) or ()))
+            largest = sum(
+                (SAFETY * np.abs(d.values[i]).max(axis=axes) for d in distances), np.zeros(len(u.times) or ())
+            )
             out[name] = np.asarray(largest + ROUNDING * np.abs(u.values[i]).max())
         return out
 

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -170,8 +171,9 @@ def _loop(
             return
         run.state, run.step = state, run.step + 1
         row = {"step": run.step, "seconds": run.seconds, **scalars}
+        answer = partial(run.method.field, state)
         for monitor in monitors:
-            progress = Progress(run.step, run.seconds, scalars, lambda state=state: run.method.field(state))
+            progress = Progress(run.step, run.seconds, scalars, answer)
             found = dict(monitor(progress) or {})
             row, scalars = row | found, scalars | found
         run.rows.append(row)

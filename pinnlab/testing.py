@@ -1,13 +1,11 @@
 """The contract of a solver as a test-suite: subclass `SolverContract`, say which case, inherit the tests.
 
+A complete test file of a solver is:
+
     class TestMySolver(SolverContract):
         tolerance = 1e-3
-
-        def case(self):
-            return problem, MySolver()
-
-        def refused(self):
-            return steady_problem
+        def case(self): return problem, MySolver()
+        def refused(self): return steady_problem
 """
 
 from __future__ import annotations

@@ -39,17 +39,13 @@ class Advective:
                 the velocity depends on derivatives (as for u_t + u_x**2 = 0).
         """
         if problem.time is None:
-            raise UnsupportedProblem(
-                f"Advective of {problem.name!r}: a steady problem has no characteristics in time"
-            )
+            raise UnsupportedProblem(f"Advective of {problem.name!r}: a steady problem has no characteristics in time")
         form, dim = Pointwise.of(problem), len(problem.coordinates)
         rows = [_row(r, problem, dim) for r in form.residuals]
         order = {name: i for i, name in enumerate(problem.names)}
         rows.sort(key=lambda row: order[row[0]])
         if tuple(row[0] for row in rows) != problem.names:
-            raise UnsupportedProblem(
-                f"Advective of {problem.name!r}: each unknown needs one equation of its own rate"
-            )
+            raise UnsupportedProblem(f"Advective of {problem.name!r}: each unknown needs one equation of its own rate")
         names, mass, velocity, rest = (tuple(column) for column in zip(*rows, strict=True))
         return cls(problem.coordinates, names, mass, velocity, rest)
 
@@ -80,8 +76,7 @@ def _row(residual: Expr, problem: Problem, dim: int) -> tuple[str, Expr, tuple[E
     for v in velocity:
         if any(s.jet.order for s in jet_symbols(v)):
             raise UnsupportedProblem(
-                f"{who}: the velocity {v} depends on derivatives of the unknowns, "
-                "so it is no transport equation"
+                f"{who}: the velocity {v} depends on derivatives of the unknowns, so it is no transport equation"
             )
     transport = sp.Add(*(v * g for v, g in zip(velocity, gradient, strict=True)))
     return name, mass, velocity, sp.expand(residual / mass - timed[0] - transport)

@@ -102,9 +102,7 @@ class _Row:
         for i, c in enumerate(problem.space):
             if c in counts and not coefficient.has(c):
                 rest = [(s, n - (s == c)) for s, n in counts.items() if n > (s == c)]
-                self.flux[i] += coefficient * (
-                    sp.Derivative(derivative.expr, *rest) if rest else derivative.expr
-                )
+                self.flux[i] += coefficient * (sp.Derivative(derivative.expr, *rest) if rest else derivative.expr)
                 return
         self._add_source(term, problem)
 

@@ -96,9 +96,7 @@ def _outward_flux(u: Expr, problem: Problem) -> Expr:
     law = BalanceLaw.of(problem)
     rows = [i for i, m in enumerate(law.mass) if u in m]
     if len(rows) > 1:
-        raise UnsupportedProblem(
-            f"flux condition of {problem.name!r}: {len(rows)} equations hold the rate of {u}"
-        )
+        raise UnsupportedProblem(f"flux condition of {problem.name!r}: {len(rows)} equations hold the rate of {u}")
     row = rows[0] if rows else problem.unknowns.index(u)
     return sp.Add(*(normal(c) * f for c, f in zip(problem.space, law.flux[row], strict=True)))
 

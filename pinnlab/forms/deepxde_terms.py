@@ -157,13 +157,10 @@ class DeepxdeTerms:
         for row in classify(self.problem):
             key = self._meaning(row)
             faces.setdefault(key, []).extend(self._face(row))
-            labels[key] = (
-                f"{labels[key]}, {row.piece}" if key in labels else f"{row.residual} = 0 on {row.piece}"
-            )
+            labels[key] = f"{labels[key]}, {row.piece}" if key in labels else f"{row.residual} = 0 on {row.piece}"
         declared = [(labels[key], self._condition(key, faces[key], geometry)) for key in faces]
         return declared + [
-            (f"the periodicity of {jet.symbol}", self._matching(axis, jet, geometry))
-            for axis, jet in self.matched()
+            (f"the periodicity of {jet.symbol}", self._matching(axis, jet, geometry)) for axis, jet in self.matched()
         ]
 
     def matched(self) -> list[tuple[int, Jet]]:

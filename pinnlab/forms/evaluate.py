@@ -100,9 +100,7 @@ def evaluate(expression: Expr, values: Mapping[sp.Symbol, Array]) -> Array:
     return Program([expression], list(values))(*values.values())[0]
 
 
-def on_points(
-    expressions: Sequence[Expr], coordinates: Sequence[sp.Symbol]
-) -> Callable[[np.ndarray], np.ndarray]:
+def on_points(expressions: Sequence[Expr], coordinates: Sequence[sp.Symbol]) -> Callable[[np.ndarray], np.ndarray]:
     """A function from `points (n, dim)` to `values (n, len(expressions))`, for numpy."""
     program = Program(expressions, coordinates)
 

@@ -70,9 +70,7 @@ def to_jets(expression: Expr, coordinates: Sequence[sp.Symbol]) -> Expr:
     without = expanded.xreplace({d: j.symbol for d, j in table.items()})
     result = without.xreplace({f: _jet(f, (), coordinates).symbol for f in without.atoms(AppliedUndef)})
     for left in result.atoms(sp.Derivative, sp.Subs):
-        raise UnsupportedProblem(
-            f"{expression}: {left} has no value where it jumps; use a smooth function instead"
-        )
+        raise UnsupportedProblem(f"{expression}: {left} has no value where it jumps; use a smooth function instead")
     return result
 
 

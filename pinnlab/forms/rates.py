@@ -38,9 +38,7 @@ class Rates:
                 differentiated in space, or if they cannot be solved for.
         """
         if problem.time is None:
-            raise UnsupportedProblem(
-                f"Rates of {problem.name!r}: a steady problem has no rates; declare time="
-            )
+            raise UnsupportedProblem(f"Rates of {problem.name!r}: a steady problem has no rates; declare time=")
         form = Pointwise.of(problem)
         order = {n: max((j.orders[0] for j in form.jets if j.field == n), default=0) for n in problem.names}
         space = (0,) * len(problem.space)
@@ -70,9 +68,7 @@ def _solve(residuals: list[Expr], top: list[Jet], order: dict[str, int], name: s
     for r in residuals:
         for s in jet_symbols(r):
             if s.jet.orders[0] == order[s.jet.field] > 0 and s not in symbols:
-                raise UnsupportedProblem(
-                    f"{who}: {s} mixes the highest time derivative with space, so {r} has no rate"
-                )
+                raise UnsupportedProblem(f"{who}: {s} mixes the highest time derivative with space, so {r} has no rate")
     mass = sp.Matrix([[sp.diff(r, s) for s in symbols] for r in residuals])
     if jet_symbols(*mass):
         raise UnsupportedProblem(

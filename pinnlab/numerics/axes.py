@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.fft import dct
+import scipy  # its submodules load when they are first used
 from scipy.sparse import coo_array, csr_array, eye_array
 
 _SYMMETRY = 1e-6
@@ -88,9 +88,7 @@ class _Periodic(Axis):
         """Distances (m,) from `lower`, in [0, period]."""
         points = np.asarray(points, dtype=float)
         if not np.isfinite(points).all():
-            raise ValueError(
-                f"point {float(points[~np.isfinite(points)][0])!r} is not finite; give finite coordinates"
-            )
+            raise ValueError(f"point {float(points[~np.isfinite(points)][0])!r} is not finite; give finite coordinates")
         return np.mod(points - self.lower, self.upper - self.lower)
 
 
@@ -189,7 +187,7 @@ class ChebyshevAxis(_Global):
         last = self.n - 1
         moments = np.zeros(self.n)
         moments[::2] = 2.0 / (1.0 - np.arange(0, self.n, 2) ** 2)
-        weights = dct(moments, type=1) / last
+        weights = scipy.fft.dct(moments, type=1) / last
         weights[[0, -1]] /= 2
         return 0.5 * (self.upper - self.lower) * weights
 
@@ -241,15 +239,8 @@ class StencilAxis(Axis):
 
     def __post_init__(self) -> None:
         nodes = np.asarray(self.points, dtype=float)
-        if (
-            nodes.ndim != 1
-            or len(nodes) < 2
-            or not np.all(np.diff(nodes) > 0)
-            or not np.isfinite(nodes).all()
-        ):
-            raise ValueError(
-                "StencilAxis needs finite, strictly ascending points (n,); sort them and drop repeats"
-            )
+        if nodes.ndim != 1 or len(nodes) < 2 or not np.all(np.diff(nodes) > 0) or not np.isfinite(nodes).all():
+            raise ValueError("StencilAxis needs finite, strictly ascending points (n,); sort them and drop repeats")
         _check_accuracy(self.accuracy, len(nodes))
         object.__setattr__(self, "points", tuple(nodes.tolist()))
         object.__setattr__(self, "lower", float(nodes[0]))
@@ -404,9 +395,7 @@ def _interpolation_width(accuracy: int, order: int, n: int) -> int:
 def _rows_of(entries: np.ndarray, columns: np.ndarray, n: int) -> csr_array:
     """Sparse matrix (rows, n) whose row i holds entries[i] (width,) at columns[i]."""
     rows, width = columns.shape
-    matrix = csr_array(
-        (entries.ravel(), columns.ravel(), np.arange(0, rows * width + 1, width)), shape=(rows, n)
-    )
+    matrix = csr_array((entries.ravel(), columns.ravel(), np.arange(0, rows * width + 1, width)), shape=(rows, n))
     matrix.sort_indices()
     return matrix
 
@@ -434,9 +423,7 @@ def _inside(axis: Axis, points: np.ndarray) -> np.ndarray:
 
 def _check_interval(axis: Axis) -> None:
     if not (np.isfinite(axis.lower) and np.isfinite(axis.upper) and axis.lower < axis.upper):
-        raise ValueError(
-            f"{type(axis).__name__} needs finite lower < upper, got [{axis.lower!r}, {axis.upper!r}]"
-        )
+        raise ValueError(f"{type(axis).__name__} needs finite lower < upper, got [{axis.lower!r}, {axis.upper!r}]")
 
 
 def _check_accuracy(accuracy: int, n: int) -> None:

@@ -15,10 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from scipy.integrate import BDF, DOP853
-from scipy.integrate import Radau as RadauIIA
+import scipy  # its submodules load when they are first used
 from scipy.sparse import csc_array, csc_matrix
-from scipy.sparse.linalg import splu
 
 from pinnlab.errors import SolveFailed
 
@@ -112,9 +110,7 @@ class Integrator(abc.ABC):
     def tightened(self, factor: float) -> Self:
         """Return the same method with both tolerances divided by `factor` > 0; rtol stops at 2.3e-14."""
         if not (factor > 0 and math.isfinite(factor)):
-            raise ValueError(
-                f"{type(self).__name__}: tolerances are divided by a positive number, got {factor!r}"
-            )
+            raise ValueError(f"{type(self).__name__}: tolerances are divided by a positive number, got {factor!r}")
         rtol = max(self.rtol / factor, _SMALLEST_RTOL)
         return dataclasses.replace(self, rtol=rtol, atol=self.atol / factor)
 
@@ -215,12 +211,12 @@ class Dop853(Integrator):
     """
 
     def _start(self, rate: Rate, t: float, y: np.ndarray) -> State:
-        solver = DOP853(rate, t, y, np.inf, rtol=self.rtol, atol=self.atol)
+        solver = scipy.integrate.DOP853(rate, t, y, np.inf, rtol=self.rtol, atol=self.atol)
         return State(t, y, self._first_step(solver), solver.nfev, 0)
 
     def _advance(self, rate: Rate, jacobian: Jacobian, state: State, until: float) -> State:
         span = until - state.t
-        solver = DOP853(rate, state.t, state.y, until, rtol=self.rtol, atol=self.atol, first_step=span)
+        solver = scipy.integrate.DOP853(rate, state.t, state.y, until, rtol=self.rtol, atol=self.atol, first_step=span)
         h, steps = self._land(solver, state.h, until)
         return State(until, solver.y, h, state.evaluations + solver.nfev, state.steps + steps)
 
@@ -233,14 +229,14 @@ class Radau(Integrator):
     """
 
     def _start(self, rate: Rate, t: float, y: np.ndarray) -> RadauState:
-        solver = RadauIIA(
+        solver = scipy.integrate.Radau(
             rate, t, y, np.inf, rtol=self.rtol, atol=self.atol, jac=csc_matrix((len(y), len(y)))
         )
         return RadauState(t, y, self._first_step(solver), solver.nfev, 0, 0.0, 0.0, np.zeros((3, len(y))))
 
     def _advance(self, rate: Rate, jacobian: Jacobian, state: RadauState, until: float) -> RadauState:
         span = until - state.t
-        solver = RadauIIA(
+        solver = scipy.integrate.Radau(
             rate, state.t, state.y, until, rtol=self.rtol, atol=self.atol, jac=jacobian, first_step=span
         )
         solver.lu = _factorise
@@ -285,7 +281,9 @@ class Bdf(Integrator):
     """
 
     def _start(self, rate: Rate, t: float, y: np.ndarray) -> BdfState:
-        solver = BDF(rate, t, y, np.inf, rtol=self.rtol, atol=self.atol, jac=csc_matrix((len(y), len(y))))
+        solver = scipy.integrate.BDF(
+            rate, t, y, np.inf, rtol=self.rtol, atol=self.atol, jac=csc_matrix((len(y), len(y)))
+        )
         h = self._first_step(solver)
         differences = np.zeros((_BDF_ROWS, len(y)))
         differences[:2] = solver.D[:2]
@@ -295,7 +293,9 @@ class Bdf(Integrator):
         if until <= state.reached:
             return dataclasses.replace(state, t=until, y=_backward(state, until))
         t, y = state.reached, state.differences[0]
-        solver = BDF(rate, t, y, np.inf, rtol=self.rtol, atol=self.atol, jac=jacobian, first_step=state.h)
+        solver = scipy.integrate.BDF(
+            rate, t, y, np.inf, rtol=self.rtol, atol=self.atol, jac=jacobian, first_step=state.h
+        )
         solver.lu = _factorise
         # Without this bound the step would grow in quiet times until it jumps over what happens later.
         longest = max(min(state.h, state.longest), until - state.t)
@@ -323,9 +323,7 @@ class Bdf(Integrator):
 
 def _backward(state: BdfState, t: float) -> np.ndarray:
     """Value at t of the polynomial through the last order + 1 steps, in Newton's form."""
-    fractions = (t - state.reached + state.h * np.arange(state.order)) / (
-        state.h * np.arange(1, state.order + 1)
-    )
+    fractions = (t - state.reached + state.h * np.arange(state.order)) / (state.h * np.arange(1, state.order + 1))
     return state.differences[0] + np.cumprod(fractions) @ state.differences[1 : state.order + 1]
 
 
@@ -338,14 +336,14 @@ def _landing_step(h: float, remaining: float) -> float:
 
 def _resize(solver: Any, length: float) -> None:
     """Drop factorisations made for another step length; scipy keeps them when it cuts the last step."""
-    if isinstance(solver, RadauIIA) and abs(length - solver.h_abs) > _SAME * length:
+    if isinstance(solver, scipy.integrate.Radau) and abs(length - solver.h_abs) > _SAME * length:
         solver.LU_real = solver.LU_complex = None
 
 
 def _factorise(matrix: csc_matrix) -> Any:
     """Sparse LU, ordered by minimum degree on the symmetrised pattern, which suits the Jacobians of grids."""
     try:
-        return splu(csc_matrix(matrix), permc_spec="MMD_AT_PLUS_A")
+        return scipy.sparse.linalg.splu(csc_matrix(matrix), permc_spec="MMD_AT_PLUS_A")
     except RuntimeError as error:
         raise SolveFailed(
             "the Jacobian of the implicit step is singular or not finite; look for an unknown that no "

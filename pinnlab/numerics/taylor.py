@@ -85,9 +85,7 @@ class Series:
             raise NotImplementedError(f"Series: index {index!r} is not of the form [:, columns]")
         columns = index[1]
         if isinstance(columns, int):
-            raise NotImplementedError(
-                f"Series: column {columns} would lose its axis; use a slice of length 1"
-            )
+            raise NotImplementedError(f"Series: column {columns} would lose its axis; use a slice of length 1")
         return self._each(lambda c: c[..., columns])
 
     def _each(self, act: Callable[[Tensor], Tensor]) -> Series:
@@ -178,9 +176,7 @@ def silu(x: Series, inplace: bool = False) -> Series:
 def cat(parts: Sequence[Any], dim: int = 0) -> Series:
     """Join columns; plain tensors (n, width) count as constants along every direction."""
     if dim not in (-1, 1):
-        raise NotImplementedError(
-            f"Series: torch.cat over dim {dim} mixes points; only columns (dim -1) can be joined"
-        )
+        raise NotImplementedError(f"Series: torch.cat over dim {dim} mixes points; only columns (dim -1) can be joined")
     reach = next(p.reach for p in parts if isinstance(p, Series))
     series = [p if isinstance(p, Series) else Series([p[None]], reach) for p in parts]
     top = max(len(p.coefficients) for p in series)
@@ -235,11 +231,7 @@ def _driven(x: Series, w: Sequence[Tensor], k: int) -> Tensor:
 def _solve_autonomous(x: Series, value: Tensor, *, offset: float, slope: float, curvature: float) -> Series:
     """Solve y' = (offset + slope y + curvature y^2) x' from y(0) = value (Griewank, Walther 2008, ch. 13)."""
     y = [value]
-    w = [
-        offset + slope * value + curvature * (value * value)
-        if slope
-        else offset + curvature * (value * value)
-    ]
+    w = [offset + slope * value + curvature * (value * value) if slope else offset + curvature * (value * value)]
     for k in range(1, x.order + 1):
         y.append(_driven(x, w, k))
         if k < x.order:
@@ -305,9 +297,7 @@ def direction_weights(orders: Orders) -> dict[Orders, Fraction]:
             size = sum(k)
             sign = (-1) ** (d - size)
             chosen = math.prod(math.comb(i, q) for i, q in zip(orders, k, strict=True))
-            ray = math.prod(
-                (_binomial(Fraction(d * q, size), r) for q, r in zip(k, j, strict=True)), start=Fraction(1)
-            )
+            ray = math.prod((_binomial(Fraction(d * q, size), r) for q, r in zip(k, j, strict=True)), start=Fraction(1))
             gamma += sign * chosen * ray * Fraction(size, d) ** d
         if gamma:
             g = math.gcd(*j)
@@ -331,14 +321,10 @@ class JetPlan:
         self.orders: tuple[Orders, ...] = tuple(dict.fromkeys(tuple(o) for o in orders))
         lengths = {len(o) for o in self.orders}
         if len(lengths) != 1 or lengths == {0}:
-            raise ValueError(
-                f"JetPlan: orders {list(self.orders)} must be non-empty multi-indices of one length"
-            )
+            raise ValueError(f"JetPlan: orders {list(self.orders)} must be non-empty multi-indices of one length")
         bad = [o for o in self.orders if min(o) < 0 or sum(o) > HIGHEST_ORDER]
         if bad:
-            raise ValueError(
-                f"JetPlan: orders {bad} are outside 0..{HIGHEST_ORDER}; write a system of lower order"
-            )
+            raise ValueError(f"JetPlan: orders {bad} are outside 0..{HIGHEST_ORDER}; write a system of lower order")
         self.dim = lengths.pop()
         weights = {o: direction_weights(o) for o in self.orders if any(o)}
         need: dict[Orders, int] = {}
@@ -349,8 +335,7 @@ class JetPlan:
         top = max(need.values(), default=0)
         self.reach: tuple[int, ...] = tuple(sum(need[v] >= k for v in need) for k in range(1, top + 1))
         self._weights = {
-            o: tuple(float(weights[o].get(v, 0)) for v in self.directions[: self.reach[sum(o) - 1]])
-            for o in weights
+            o: tuple(float(weights[o].get(v, 0)) for v in self.directions[: self.reach[sum(o) - 1]]) for o in weights
         }
 
     def evaluate(self, network: Network, points: Tensor) -> dict[Orders, Tensor]:

@@ -59,9 +59,7 @@ def scattered_interpolate(matrices: Sequence[csr_array | np.ndarray], array: np.
     _check_axes(matrices, array)
     points = matrices[0].shape[0]
     if any(matrix.shape[0] != points for matrix in matrices):
-        raise ValueError(
-            f"all matrices need one row per point, got {[matrix.shape[0] for matrix in matrices]} rows"
-        )
+        raise ValueError(f"all matrices need one row per point, got {[matrix.shape[0] for matrix in matrices]} rows")
     sparse = [k for k, matrix in enumerate(matrices) if issparse(matrix)]
     full = [k for k, matrix in enumerate(matrices) if not issparse(matrix)]
     ordered = np.moveaxis(array, sparse + full, range(len(matrices)))
@@ -96,9 +94,7 @@ def _stencils(matrix: csr_array) -> tuple[np.ndarray, np.ndarray]:
     return columns, entries
 
 
-def _row_products(
-    stencils: Sequence[tuple[np.ndarray, np.ndarray]], part: slice, lengths: Sequence[int]
-) -> csr_array:
+def _row_products(stencils: Sequence[tuple[np.ndarray, np.ndarray]], part: slice, lengths: Sequence[int]) -> csr_array:
     """Sparse matrix whose row i is the Kronecker product of the i-th rows of all factors."""
     columns, entries = (array[part] for array in stencils[0])
     for (more_columns, more_entries), length in zip(stencils[1:], lengths[1:], strict=False):
@@ -107,9 +103,7 @@ def _row_products(
         entries = (entries[:, :, None] * more_entries[part, None, :]).reshape(rows, -1)
     rows, width = columns.shape
     starts = np.arange(0, rows * width + 1, width)
-    return csr_array(
-        (entries.ravel(), columns.ravel(), starts), shape=(rows, math.prod(lengths[: len(stencils)]))
-    )
+    return csr_array((entries.ravel(), columns.ravel(), starts), shape=(rows, math.prod(lengths[: len(stencils)])))
 
 
 def _check_axes(matrices: Sequence[csr_array | np.ndarray], array: np.ndarray) -> None:

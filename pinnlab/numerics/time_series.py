@@ -36,15 +36,9 @@ class HermiteTimes:
 
     def __post_init__(self) -> None:
         times = np.asarray(self.times, dtype=float)
-        if (
-            times.ndim != 1
-            or not len(times)
-            or not np.isfinite(times).all()
-            or not np.all(np.diff(times) > 0)
-        ):
+        if times.ndim != 1 or not len(times) or not np.isfinite(times).all() or not np.all(np.diff(times) > 0):
             raise ValueError(
-                "HermiteTimes needs finite, strictly ascending times (nt,), one or more; "
-                "sort them and drop repeats"
+                "HermiteTimes needs finite, strictly ascending times (nt,), one or more; sort them and drop repeats"
             )
         object.__setattr__(self, "times", tuple(times.tolist()))
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
+import scipy  # its submodules load when they are first used
 import sympy as sp
 import torch
-from scipy.sparse.linalg import SuperLU, splu
 
 from pinnlab.collocation import Chebyshev, Collocated, Discretization, PointwiseSystem
 from pinnlab.errors import SolveFailed, UnsupportedProblem
@@ -23,6 +24,12 @@ CORRECTION = 1e-13
 SMALLEST_STEP = 2.0**-10
 # A correction above this size where none should be left tells of a singular system.
 SINGULAR = 1e-6
+
+
+class Factorization(Protocol):
+    """A factorised matrix."""
+
+    def solve(self, rhs: np.ndarray) -> np.ndarray: ...  # noqa: D102
 
 
 @dataclass
@@ -162,21 +169,21 @@ class CollocationMethod(Method[CollocationState]):
         smooth = PointwiseSystem(self.grid, tuple(expressions))
         zero = np.zeros(len(self.grid.free))
         try:
-            lifted = splu(smooth.jacobian(0.0, zero)).solve(-smooth(0.0, zero))
+            lifted = scipy.sparse.linalg.splu(smooth.jacobian(0.0, zero)).solve(-smooth(0.0, zero))
         except RuntimeError:
             return zero
         return lifted if np.isfinite(lifted).all() else zero
 
-    def _factor(self, values: np.ndarray) -> SuperLU:
+    def _factor(self, values: np.ndarray) -> Factorization:
         matrix = self.system.jacobian(0.0, values)
         if not np.isfinite(matrix.data).all():
             raise SolveFailed("the linearised equations are not finite; are they singular at the solution?")
         try:
-            return splu(matrix)
+            return scipy.sparse.linalg.splu(matrix)
         except RuntimeError:
             raise SolveFailed(self._singular) from None
 
-    def _correction(self, factor: SuperLU, values: np.ndarray) -> np.ndarray:
+    def _correction(self, factor: Factorization, values: np.ndarray) -> np.ndarray:
         direction = factor.solve(self.system(0.0, values))
         if not np.isfinite(direction).all():
             raise SolveFailed(self._singular)

@@ -366,7 +366,9 @@ class _Nonlinear:
         m = self._method
         values = self._program(t, *m._nodes, *self._at_nodes(v, t))
         shape = (len(v), *m.shape)
-        stacked = torch.stack([torch.as_tensor(x, dtype=torch.float64, device=m.device).expand(shape) for x in values], 1)
+        stacked = torch.stack(
+            [torch.as_tensor(x, dtype=torch.float64, device=m.device).expand(shape) for x in values], 1
+        )
         modes = m._forward(stacked)
         out = torch.zeros_like(v)
         for k, (state, weight) in enumerate(zip(self._states, self._weights, strict=True)):

@@ -18,9 +18,9 @@ from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import Field
 from pinnlab.forms.ansatz import Ansatz, Constraints, Hard, Hoisted
 from pinnlab.forms.evaluate import Program
-from pinnlab.numerics.taylor import JetPlan
 from pinnlab.networks.inputs import Inputs
 from pinnlab.networks.mlp import Mlp
+from pinnlab.numerics.taylor import JetPlan
 from pinnlab.problem import Problem
 from pinnlab.solver import CPU, Method, Solver, Status, require_known_parameters
 from pinnlab.symbols import Expr, Normal

@@ -35,12 +35,10 @@ def solution_lines(data: Mapping[str, Any]) -> list[str]:
     steps = f"{data['steps']} step{'s' * (data['steps'] != 1)}"
     lines = [
         f"{data['problem']} by {call(data['solver'])}",
-        f"{ENDINGS[data['status']]} after {data['seconds']:.2f} s and {steps} on {data['device']} in {data['dtype']}",
+        f"{ENDINGS[data['status']]} after {data['seconds']:.2f} s and {steps}, {data['device']}, {data['dtype']}",
     ]
     if data["last"]:
-        lines.append(
-            "last step: " + ", ".join(f"{k} {v:.4g}" for k, v in data["last"].items() if v is not None)
-        )
+        lines.append("last step: " + ", ".join(f"{k} {v:.4g}" for k, v in data["last"].items() if v is not None))
     if data["bound"] is not None:
         bound = data["bound"]
         shares = f"space {bound['space']:.1e}, time {bound['time']:.1e}"
@@ -65,10 +63,7 @@ def file_lines(data: Mapping[str, Any]) -> list[str]:
         f"problem: {data['problem']}, sha256 {data['problem_sha256']}",
         *(f"parameter {name} = {value:.6g}" for name, value in data["parameters"].items()),
         f"solver: {call(data['solver'])}",
-        *(
-            f"axis {n}: {a['nodes']} nodes from {a['from']:.6g} to {a['to']:.6g}"
-            for n, a in data["axes"].items()
-        ),
+        *(f"axis {n}: {a['nodes']} nodes from {a['from']:.6g} to {a['to']:.6g}" for n, a in data["axes"].items()),
         *(f"field {n}: {' × '.join(map(str, f['shape']))}, {f['dtype']}" for n, f in data["fields"].items()),
         *(f"{name}: at most {value:.2e}" for name, value in data["bounds"].items()),
         *(f"{name}: {value:.2e}" for name, value in data["metrics"].items()),
@@ -84,7 +79,7 @@ def call(settings: Any) -> str:
         fields = ", ".join(f"{k}={call(v)}" for k, v in settings.items() if k != "type")
         return f"{settings['type']}({fields})"
     if isinstance(settings, list):
-        return f"({', '.join(map(call, settings))})"
+        return f"({', '.join(map(call, settings))}{',' * (len(settings) == 1)})"
     return repr(settings)
 
 

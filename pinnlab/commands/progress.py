@@ -75,11 +75,9 @@ class Budget:
 
 
 def planned_steps(solver: Solver | None) -> int | None:
-    """Steps of the loop that a training run takes if nothing ends it sooner; None where the settings do not say."""
+    """Steps of the loop of a training run that nothing ends sooner; None where the settings do not say."""
     if isinstance(solver, Pinn):
-        return sum(
-            math.ceil(o.steps / (o.per_step if isinstance(o, Adam | Lbfgs) else 1)) for o in solver.phases
-        )
+        return sum(math.ceil(o.steps / (o.per_step if isinstance(o, Adam | Lbfgs) else 1)) for o in solver.phases)
     if isinstance(solver, DeepxdePinn):
         return math.ceil(solver.adam_steps / solver.chunk) + math.ceil(solver.lbfgs_steps / solver.chunk)
     return None

@@ -42,9 +42,7 @@ def describe_problem(problem: Problem) -> dict[str, Any]:
         "coordinates": [c.name for c in problem.coordinates],
         "time": None if problem.time is None else problem.time.name,
         "domain": str(problem.domain),
-        "conditions": [
-            {"on": list(problem.pieces_of(c)), "residual": str(c.residual)} for c in problem.conditions
-        ],
+        "conditions": [{"on": list(problem.pieces_of(c)), "residual": str(c.residual)} for c in problem.conditions],
         "parameters": {p.name: "unknown" if p.is_unknown else str(p.value) for p in problem.parameters},
         "conserved": {name: str(density) for name, density in problem.conserved.items()},
         "exact_solution": kind if exact is None else [str(e) for e in exact],
@@ -111,9 +109,7 @@ def _balance_law(problem: Problem) -> Form:
 def _advective(problem: Problem) -> Form:
     form = Advective.of(problem)
     return {
-        "velocity": {
-            u: [_told(v, problem) for v in row] for u, row in zip(form.unknowns, form.velocity, strict=True)
-        },
+        "velocity": {u: [_told(v, problem) for v in row] for u, row in zip(form.unknowns, form.velocity, strict=True)},
         "rest": {u: _told(r, problem) for u, r in zip(form.unknowns, form.rest, strict=True)},
     }
 
@@ -137,9 +133,7 @@ def describe_solution(solution: Solution) -> dict[str, Any]:
         "seed": solution.seed,
         "device": solution.device,
         "dtype": solution.dtype,
-        "last": {
-            name: value for name, value in last.items() if name not in ("step", "seconds", "relative_l2")
-        },
+        "last": {name: value for name, value in last.items() if name not in ("step", "seconds", "relative_l2")},
         "bound": None if bound is None else _bound(bound),
         "errors": None if exact is None else error_against(solution.field, exact),
     }
@@ -167,6 +161,19 @@ def describe_check(check: CrossCheck) -> dict[str, Any]:
     }
 
 
+def require_result(path: str | os.PathLike[str]) -> None:
+    """Refuse a checkpoint where a result is wanted.
+
+    Raises:
+        ValueError: If the file is a checkpoint; the text says what it is for.
+    """
+    if _is_checkpoint(path):
+        raise ValueError(
+            f"{os.fspath(path)}: this is the checkpoint of a run and no result; go on from it with the same "
+            "`pinnlab solve` and --resume, and add --out FILE.hdf"
+        )
+
+
 def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     """What is in a result file, without reading the values of an evolution.
 
@@ -174,11 +181,7 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no result of pinnlab, or is damaged; a checkpoint is told as such.
     """
-    if _is_checkpoint(path):
-        raise ValueError(
-            f"{os.fspath(path)}: this is the checkpoint of a run and no result; go on from it with the same `pinnlab solve` "
-            "and --resume, and add --out FILE.hdf"
-        )
+    require_result(path)
     with reading.opened(path) as file:
         names = reading.names(file)
         contents = reading.contents(file, None if names.time is None else 0)
@@ -195,9 +198,7 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         "problem_sha256": contents.problem_sha256,
         "parameters": dict(contents.parameters),
         "solver": json.loads(contents.solver_json),
-        "axes": {
-            n: {"nodes": len(a), "from": float(a[0]), "to": float(a[-1])} for n, a in axes.items() if len(a)
-        },
+        "axes": {n: {"nodes": len(a), "from": float(a[0]), "to": float(a[-1])} for n, a in axes.items() if len(a)},
         "fields": {n: {"shape": list(s), "dtype": str(contents.fields[n].dtype)} for n, s in shapes.items()},
         "bounds": {name: float(np.max(b)) for name, b in bounds.items() if b.size},
         "metrics": dict(contents.metrics),

@@ -22,8 +22,8 @@ USAGE, FAILED, MISSED, INTERRUPTED = 2, 3, 4, 130
 class Sentences(TyperGroup):
     """A group of commands in which every error that a user can act on is one sentence and an exit code.
 
-    2 for usage, unsupported problems and files that cannot be used, 3 for a solve without usable answer, 130 for an
-    interruption.  Other exceptions are mistakes of pinnlab, and keep their traceback.
+    2 for usage, unsupported problems and files that cannot be used, 3 for a solve without usable answer, 130 for
+    an interruption.  Other exceptions are mistakes of pinnlab, and keep their traceback.
     """
 
     def invoke(self, ctx: Any) -> Any:

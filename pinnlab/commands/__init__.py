@@ -1,0 +1,1 @@
+"""What the command line is made of: arguments, runs with progress, and what is told of the outcome."""

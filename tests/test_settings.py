@@ -1,0 +1,124 @@
+"""Settings as text and as data."""
+
+from __future__ import annotations
+
+import enum
+import json
+from dataclasses import dataclass, field
+
+import pytest
+
+from pinnlab import Adam, Chebyshev, Etdrk4, Hard, LevenbergMarquardt, MethodOfLines, Mlp, Pinn, Radau, Tanh
+from pinnlab.settings import describe, parse
+from pinnlab.support import shipped_solvers
+
+KNOWN = {
+    "etdrk4": Etdrk4,
+    "method-of-lines": MethodOfLines,
+    "pinn": Pinn,
+    **{c.__name__: c for c in (Chebyshev, Radau, Mlp, Tanh, Adam, LevenbergMarquardt, Hard)},
+}
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+@dataclass(frozen=True)
+class Everything:
+    number: float = 0.5
+    names: tuple[str, ...] = ("a", "b")
+    nested: Mlp = field(default_factory=Mlp)
+    table: dict[int, float] = field(default_factory=lambda: {1: 2.0})
+    colour: Colour = Colour.RED
+    nothing: None = None
+    on: bool = True
+    hidden: object = field(default=None, repr=False)
+
+
+def test_settings_become_plain_data_with_the_names_of_their_types():
+    found = describe(Everything())
+    assert found == {
+        "type": "Everything",
+        "number": 0.5,
+        "names": ["a", "b"],
+        "nested": {"type": "Mlp", "width": 20, "depth": 3, "activation": {"type": "Tanh"}},
+        "table": {"1": 2.0},
+        "colour": "red",
+        "nothing": None,
+        "on": True,
+    }
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_what_is_no_plain_data_is_told_by_its_text():
+    assert describe([1 + 2j]) == ["(1+2j)"]
+
+
+@pytest.mark.parametrize("name", sorted(shipped_solvers()))
+def test_every_shipped_solver_describes_itself_as_json(name):
+    kind = shipped_solvers()[name]
+    assert json.loads(json.dumps(describe(kind())))["type"] == kind.__name__
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("etdrk4", Etdrk4()),
+        (" etdrk4 :", Etdrk4()),
+        ("etdrk4:points=128,steps=400", Etdrk4(points=128, steps=400)),
+        ("etdrk4: points = (64, 32)", Etdrk4(points=(64, 32))),
+        ("etdrk4:points=[64,32]", Etdrk4(points=(64, 32))),
+        ("pinn:network=Mlp(width=40,depth=2)", Pinn(network=Mlp(width=40, depth=2))),
+        ("pinn:network=Mlp(activation=Tanh)", Pinn(network=Mlp(activation=Tanh()))),
+        (
+            "pinn:optimizer=(Adam(steps=10,learning_rate=1e-2),LevenbergMarquardt)",
+            Pinn(optimizer=(Adam(steps=10, learning_rate=1e-2), LevenbergMarquardt())),
+        ),
+        (
+            "method-of-lines:space=Chebyshev(points=20),time=Radau(rtol=1e-5,atol=1e-7)",
+            MethodOfLines(Chebyshev(20), Radau(1e-5, 1e-7)),
+        ),
+    ],
+)
+def test_one_line_says_settings(text, expected):
+    assert parse(text, KNOWN) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("etdrk", r"there is no 'etdrk' \(did you mean 'etdrk4'\?\); known are "),
+        ("etdrk4:point=3", r"Etdrk4 has no field 'point' \(did you mean 'points'\?\); it has points, steps, snapshots"),
+        ("etdrk4:128", "name every field of Etdrk4, as in points="),
+        ("etdrk4:points=", "expected NAME:field=value"),
+        ("etdrk4:points=7", "even"),
+        ("etdrk4:points=64.0", "points"),
+        ("etdrk4:steps=2.5", "steps"),
+        ("etdrk4:points='64'", "points"),
+        ("pinn:network=Mpl(width=3)", r"there is no 'Mpl' \(did you mean 'Mlp'\?\)"),
+        ("pinn:network=wide", "wide is neither a number"),
+        ("pinn:network=Mlp(40)", "name every field of Mlp"),
+        ("pinn:network=Mlp.build()", "neither a number"),
+        ("etdrk4:points=2**6", r"2 \*\* 6 is neither a number"),
+        ("etdrk4:points=64,points=32", "points"),
+        ("etdrk4:points=64)(steps=10", "expected NAME:field=value"),
+        ("etdrk4:points=64) or f(", "expected NAME:field=value"),
+        ("etdrk4:**{'points': 64}", "no field"),
+        ("etdrk4:*[64]", "name every field"),
+        ("etdrk4:points=" + "(" * 500 + ")" * 500, "etdrk4"),
+        ("", "there is no ''"),
+    ],
+)
+def test_a_line_that_says_nothing_sensible_is_refused_in_one_sentence(text, message):
+    with pytest.raises(ValueError, match=message) as refusal:
+        parse(text, KNOWN)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["pinn:network=__import__('os').getcwd()", "pinn:network=open('x')", "pinn:network=(lambda: 1)()"]
+)
+def test_nothing_but_known_constructors_is_called(text):
+    with pytest.raises(ValueError, match="pinn|there is no"):
+        parse(text, KNOWN)

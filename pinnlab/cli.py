@@ -124,11 +124,12 @@ def list_command(
             }
         )
         return
-    table = Table("problem", "coordinates", "exact", *solvers)
+    table = Table("problem", "axes", box=None, padding=(0, 2, 0, 0))
+    for solver in solvers:
+        table.add_column(solver.replace("-", "-\n"), no_wrap=True)
     for name, problem in problems.items():
         cells = [_short_answer(answers[name].get(solver)) for solver in solvers]
-        known = "" if problem.reference is None else "yes"
-        table.add_row(name, ", ".join(c.name for c in problem.coordinates), known, *cells)
+        table.add_row(name, ", ".join(c.name for c in problem.coordinates), *cells)
     standard_output().print(table)
     if len(asked) < len(solvers):
         left = ", ".join(s for s in solvers if s not in asked)

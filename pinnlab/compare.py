@@ -110,31 +110,37 @@ class Comparison:
         return a.value < b.value
 
     def table(self) -> Table:
-        """The rows as a rich table, one line per solver."""
+        """The rows as a rich table, one line per solver; refusals with their reasons below it."""
+        from rich.markup import escape
         from rich.table import Table
 
         metrics = list(dict.fromkeys(r.metric for r in self.rows))
         title = f"{self.problem.name} against {self.truth_name}"
-        table = Table("solver", *metrics, "seconds", "status", "device", "dtype", title=title)
+        table = Table("solver", title=title, caption_justify="left")
+        for heading in (*metrics, "seconds", "status", "arithmetic"):
+            # Numbers are never cut off, however narrow the terminal is.
+            table.add_column(heading.replace("_", "\n"), no_wrap=True)
+        refusals = []
         for name in dict.fromkeys(r.solver for r in self.rows):
             mine = {r.metric: r for r in self.rows if r.solver == name}
             first = mine[metrics[0]]
-            if first.status == "n/a":
-                table.add_row(name, first.text, *[""] * (len(metrics) - 1), "", "n/a", "", "")
-                continue
-            errors = [mine[m].text for m in metrics]
+            if first.value is None:
+                refusals.append(f"{name}: {first.text}")
+            errors = ["n/a" if mine[m].value is None else mine[m].text for m in metrics]
             seconds = "" if first.seconds is None else f"{first.seconds:.2f}"
-            table.add_row(name, *errors, seconds, first.status, first.device, first.dtype)
+            table.add_row(escape(name), *errors, seconds, first.status, f"{first.device} {first.dtype}".strip())
+        table.caption = escape("\n".join(refusals)) or None
         return table
 
     def times_table(self) -> Table:
         """Seconds that each solver took to each level of the relative L2 error."""
+        from rich.markup import escape
         from rich.table import Table
 
         levels = sorted({lv for t in self.times_to_error.values() for lv in t}, reverse=True)
         table = Table("solver", *(f"{lv:.0e}" for lv in levels), title="seconds to relative L2 error")
         for name, reached in self.times_to_error.items():
-            table.add_row(name, *(f"{reached[lv]:.2f}" if lv in reached else "-" for lv in levels))
+            table.add_row(escape(name), *(f"{reached[lv]:.2f}" if lv in reached else "-" for lv in levels))
         return table
 
 
@@ -268,8 +274,8 @@ def _times_to_error(solution: Solution, rows: Sequence[Row], bound: float) -> di
     seconds = list(solution.history.get("seconds", ()))
     errors = list(solution.history.get("relative_l2", ()))
     final = next((r.value for r in rows if r.metric == "relative_l2"), None)
-    if final is not None and not errors:
-        seconds, errors = [solution.seconds], [final]
+    if final is not None:
+        seconds, errors = [*seconds, solution.seconds], [*errors, final]
     out = {}
     for level in LEVELS:
         hits = [s for s, e in zip(seconds, errors, strict=True) if e <= level]

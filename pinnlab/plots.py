@@ -70,16 +70,9 @@ def plot_solution(problem: Problem, grid: Grid) -> Figure:
     """
     view = _view(problem, grid)
     names = list(grid.values)
-    figure = _figure(1, 1 if len(view.axes) == 1 else len(names), f"{problem.name}{view.fixed}")
     if len(view.axes) == 1:
-        axes = figure.subplots()
-        for name in names:
-            axes.plot(grid.axes[view.axes[0]], view.of(grid.values[name]), label=name)
-        axes.set(xlabel=view.axes[0], ylabel=", ".join(names))
-        axes.margins(x=0)
-        if len(names) > 1:
-            axes.legend()
-        return figure
+        return _lines(problem, grid, view)
+    figure = _figure(1, len(names), f"{problem.name}{view.fixed}", cell=(5.0, 3.7))
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         values = view.of(grid.values[name])
         _map(figure, axes, grid, view, values, VALUES, (float(values.min()), float(values.max())))
@@ -90,8 +83,9 @@ def plot_solution(problem: Problem, grid: Grid) -> Figure:
 def panel(problem: Problem, truth: Grid, predictions: Mapping[str, Grid]) -> Figure:
     """Reference, prediction and error side by side, one row for each prediction and unknown.
 
-    Reference and prediction share their colours; errors have a diverging map that is symmetric about zero.
-    Where the answer is a line, all predictions are in one picture and the sizes of their errors in another.
+    Reference and prediction share the colours of the reference's range; errors have a diverging map that is
+    symmetric about zero.  Where the answer is a line, all predictions are in one picture and the sizes of their
+    errors in another.
 
     Args:
         problem: What was solved.
@@ -172,6 +166,19 @@ def _figure(rows: int, columns: int, title: str, cell: tuple[float, float] = CEL
     return figure
 
 
+def _lines(problem: Problem, grid: Grid, view: _View) -> Figure:
+    """All unknowns as lines in one picture."""
+    figure = _figure(1, 1, problem.name, cell=(7.5, 3.7))
+    axes, (across,) = figure.subplots(), view.axes
+    for name, values in grid.values.items():
+        axes.plot(grid.axes[across], view.of(values), label=name)
+    axes.set(xlabel=across, ylabel=", ".join(grid.values))
+    axes.margins(x=0)
+    if len(grid.values) > 1:
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
 def _map(
     figure: Figure,
     axes: Axes,
@@ -196,7 +203,9 @@ def _map(
     )
     numbers = ScalarFormatter()
     numbers.set_powerlimits((-2, 3))
-    figure.colorbar(image, ax=axes, format=numbers)
+    beyond = (values.min() < low, values.max() > high)
+    ends = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[beyond]
+    figure.colorbar(image, ax=axes, format=numbers, extend=ends)
     axes.set(xlabel=across, ylabel=up)
     if not view.transpose:
         axes.set_aspect("equal")
@@ -212,7 +221,10 @@ def _map_row(
     labels: tuple[str, str],
 ) -> None:
     unknown, name = labels
-    limits = (float(min(exact.min(), found.min())), float(max(exact.max(), found.max())))
+    # Those of the reference, so that a wild prediction does not hide it; the colour bar's arrows tell what is beyond.
+    limits = (float(exact.min()), float(exact.max()))
+    if limits[0] == limits[1]:
+        limits = (float(min(exact.min(), found.min())), float(max(exact.max(), found.max())))
     error = found - exact
     largest = float(np.abs(error).max()) or 1.0
     _map(figure, cells[0], grid, view, exact, VALUES, limits)
@@ -240,7 +252,7 @@ def _line_panel(problem: Problem, truth: Grid, predictions: Mapping[str, Grid], 
         left.set(xlabel=across, ylabel=unknown)
         right.set(xlabel=across, ylabel=f"|error of {unknown}|")
         for axes in (left, right):
-            axes.margins(x=0)
+            axes.set_xlim(x[0], x[-1])
             axes.legend(fontsize="small")
     return figure
 

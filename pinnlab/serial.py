@@ -22,6 +22,7 @@ MAX_NODES = 200_000
 # Limits on numbers, or ten characters such as 9**9**9 would fill the memory when the tree is next rebuilt.
 MAX_DIGITS = 400
 MAX_EXPONENT = 1000
+MAX_NAME = 200
 
 _FUNCTIONS: dict[str, Any] = {
     f.__name__: f
@@ -266,8 +267,11 @@ def _float(sign: Any, mantissa: Any, exponent: Any, precision: Any) -> sp.Float:
 
 
 def _identifier(name: Any) -> str:
-    if not isinstance(name, str) or len(name) > 200 or not name.replace("_", "a").isalnum():
-        raise ValueError(f"problem JSON: {_short(name)} is not a name")
+    # Names such as "\\nu" or "u_{x}" are printed and stored, never executed; a slash would part a path in a file.
+    if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME or not name.isprintable() or "/" in name:
+        raise ValueError(
+            f"problem JSON: {_short(name)} is not a name of 1 to {MAX_NAME} printable characters without '/'"
+        )
     return name
 
 

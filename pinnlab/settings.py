@@ -42,7 +42,7 @@ def parse(text: str, known: Mapping[str, type]) -> Any:
         call = ast.parse(f"f({fields})", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ValueError(f"{text!r}: expected NAME:field=value,field=value after the name {name!r}") from None
-    if not isinstance(call, ast.Call):
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
         raise ValueError(f"{text!r}: expected NAME:field=value,field=value")
     return _construct(kind, call, known, text)
 
@@ -50,7 +50,8 @@ def parse(text: str, known: Mapping[str, type]) -> Any:
 def _construct(kind: type, call: ast.Call, known: Mapping[str, type], text: str) -> Any:
     from pinnlab.lint import did_you_mean
 
-    names = [f.name for f in dataclasses.fields(kind) if f.init]
+    kinds = {f.name: f.type for f in dataclasses.fields(kind) if f.init}
+    names = list(kinds)
     if call.args:
         raise ValueError(f"{text!r}: name every field of {kind.__name__}, as in {names[0] if names else '…'}=…")
     values = {}
@@ -58,7 +59,12 @@ def _construct(kind: type, call: ast.Call, known: Mapping[str, type], text: str)
         if keyword.arg not in names:
             hint = did_you_mean(str(keyword.arg), names)
             raise ValueError(f"{text!r}: {kind.__name__} has no field {keyword.arg!r}{hint}; it has {', '.join(names)}")
-        values[keyword.arg] = _value(keyword.value, known, text)
+        if keyword.arg in values:
+            raise ValueError(f"{text!r}: {keyword.arg} of {kind.__name__} is given twice")
+        value = _value(keyword.value, known, text)
+        if kinds[keyword.arg] in (int, "int") and type(value) is not int:
+            raise ValueError(f"{text!r}: {keyword.arg} of {kind.__name__} must be a whole number, got {value!r}")
+        values[keyword.arg] = value
     try:
         return kind(**values)
     except TypeError as error:

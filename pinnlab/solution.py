@@ -7,8 +7,10 @@ import datetime
 import json
 import os
 import platform
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -163,10 +165,18 @@ class Solution:
         return to_xarray(self.contents(shape))
 
     def to_vtu(self, path: str | os.PathLike[str], shape: Sequence[int] | None = None) -> None:
-        """Write the fields as VTU, one file per time step with a .pvd that lists them."""
-        from pinnlab.files.export import contents_to_vtu
+        """Write the fields as VTU, one file per time step with a .pvd that lists them.
 
-        contents_to_vtu(self.contents(shape), path)
+        Raises:
+            ValueError: If the problem has no axis of space, or more than three.
+        """
+        from pinnlab.files.export import to_vtu
+
+        target = Path(path)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
+            whole = Path(folder) / f"{target.stem}.hdf"
+            self.to_hdf5(whole, shape)
+            to_vtu(whole, target)
 
     def plot(self) -> Figure:
         """A matplotlib figure of the fields."""

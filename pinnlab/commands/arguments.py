@@ -84,9 +84,17 @@ def solver_of_text(text: str) -> Solver:
         raise ValueError(
             f"there is no solver {name!r}{did_you_mean(name, solvers)}; the solvers are {', '.join(solvers)}"
         )
-    classes = (value for value in vars(pinnlab).values() if inspect.isclass(value) and dataclasses.is_dataclass(value))
-    found: Solver = parse(text, {kind.__name__: kind for kind in classes} | solvers)
+    kinds = {kind.__name__: kind for kind in vars(pinnlab).values() if inspect.isclass(kind) and _is_settings(kind)}
+    found: Solver = parse(text, kinds | solvers)
     return found
+
+
+def _is_settings(kind: type) -> bool:
+    """Settings are dataclasses with a default for everything; what declares or holds data has none."""
+    none = dataclasses.MISSING
+    return dataclasses.is_dataclass(kind) and all(
+        f.default is not none or f.default_factory is not none for f in dataclasses.fields(kind) if f.init
+    )
 
 
 def sizes_of_text(text: str | None, problem: Problem) -> tuple[int, ...] | None:

@@ -1,6 +1,7 @@
 """Solvers: one file, one method; independent of each other."""
 
 from pinnlab.solvers.collocation import Collocation as Collocation
+from pinnlab.solvers.deepxde_pinn import DeepxdePinn as DeepxdePinn
 from pinnlab.solvers.etdrk4 import Etdrk4 as Etdrk4
 from pinnlab.solvers.method_of_lines import MethodOfLines as MethodOfLines
 from pinnlab.solvers.pinn import Pinn as Pinn

@@ -126,7 +126,7 @@ def list_command(
         return
     table = Table("problem", "axes", box=None, padding=(0, 2, 0, 0))
     for solver in solvers:
-        table.add_column(solver.replace("-", "-\n"), no_wrap=True)
+        table.add_column("-\n".join(solver.rsplit("-", 1)), no_wrap=True)
     for name, problem in problems.items():
         cells = [_short_answer(answers[name].get(solver)) for solver in solvers]
         table.add_row(name, ", ".join(c.name for c in problem.coordinates), *cells)

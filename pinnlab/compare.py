@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pinnlab.conservation import drift
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import ExactField, Field
 from pinnlab.metrics import METRICS, Metric, Samples, comparison_axes, sample
@@ -116,7 +117,8 @@ class Comparison:
 
         metrics = list(dict.fromkeys(r.metric for r in self.rows))
         title = f"{self.problem.name} against {self.truth_name}"
-        table = Table("solver", title=title, caption_justify="left")
+        table = Table(title=title, caption_justify="left")
+        table.add_column("solver", overflow="fold")
         for heading in (*metrics, "seconds", "status", "arithmetic"):
             # Numbers are never cut off, however narrow the terminal is.
             table.add_column(heading.replace("_", "\n"), no_wrap=True)
@@ -126,7 +128,7 @@ class Comparison:
             first = mine[metrics[0]]
             if first.value is None:
                 refusals.append(f"{name}: {first.text}")
-            errors = ["n/a" if mine[m].value is None else mine[m].text for m in metrics]
+            errors = ["n/a" if m not in mine or mine[m].value is None else mine[m].text for m in metrics]
             seconds = "" if first.seconds is None else f"{first.seconds:.2f}"
             table.add_row(escape(name), *errors, seconds, first.status, f"{first.device} {first.dtype}".strip())
         table.caption = escape("\n".join(refusals)) or None
@@ -138,7 +140,10 @@ class Comparison:
         from rich.table import Table
 
         levels = sorted({lv for t in self.times_to_error.values() for lv in t}, reverse=True)
-        table = Table("solver", *(f"{lv:.0e}" for lv in levels), title="seconds to relative L2 error")
+        table = Table(title="seconds to relative L2 error")
+        table.add_column("solver", overflow="fold")
+        for level in levels:
+            table.add_column(f"{level:.0e}", no_wrap=True)
         for name, reached in self.times_to_error.items():
             table.add_row(escape(name), *(f"{reached[lv]:.2f}" if lv in reached else "-" for lv in levels))
         return table
@@ -188,8 +193,9 @@ def compare(
             rows += [_refused(problem, name, entry, m, str(refusal), seed) for m in metrics]
             continue
         solutions[name] = found
-        rows += _measured(name, found, axes, wanted, metrics, bounds)
-        reached[name] = _times_to_error(found, rows[-len(metrics) :], bounds.get("relative_l2", 0.0))
+        mine = _measured(name, found, axes, wanted, metrics, bounds)
+        reached[name] = _times_to_error(found, mine, bounds.get("relative_l2", 0.0))
+        rows += mine + _drifts(mine[0], found)
     return Comparison(problem, tuple(rows), solutions, truth, truth_name, reached)
 
 
@@ -257,6 +263,15 @@ def _measured(
             )
         )
     return rows
+
+
+def _drifts(row: Row, solution: Solution) -> list[Row]:
+    """One row for each quantity that the problem declares as conserved."""
+    found = drift(solution.field)
+    return [
+        dataclasses.replace(row, metric=f"drift_{name}", value=v if math.isfinite(v) else None, bound=0.0)
+        for name, v in found.items()
+    ]
 
 
 def _refused(problem: Problem, name: str, solver: Any, metric: Metric, reason: str, seed: int) -> Row:

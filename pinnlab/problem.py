@@ -132,7 +132,10 @@ class Problem:
         return tuple(sorted(found, key=lambda p: p.name))
 
     def with_parameters(self, **values: Any) -> Problem:
-        """The same problem with other values of its parameters, and without its exact solution.
+        """The same problem with other values of its parameters.
+
+        Its exact solution is kept where it is given by expressions in which all of them occur and the new values
+        are numbers; otherwise it is dropped, since it may be that of the old values alone.
 
         Raises:
             ValueError: If the problem has no parameter of that name.
@@ -145,7 +148,15 @@ class Problem:
                     f"it has {', '.join(known) or 'none'}"
                 )
         table = {known[n]: parameter(n, v) for n, v in values.items()}
-        return self._mapped(lambda e: e.xreplace(table), reference=None)
+        return self._mapped(lambda e: e.xreplace(table), reference=self._reference_with(table))
+
+    def _reference_with(self, table: Mapping[Parameter, Parameter]) -> Reference:
+        exact = _expressions(self.reference, self.unknowns, self.name)
+        if exact is None or not set(table) <= set().union(*map(parameters_of, exact)):
+            return None
+        if not all(new.value is not None and new.value.is_number for new in table.values()):
+            return None
+        return dict(zip(self.unknowns, (e.xreplace(table) for e in exact), strict=True))
 
     # -- exact solutions -----------------------------------------------------------------------------------
 

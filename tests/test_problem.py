@@ -86,13 +86,33 @@ def test_parameters_are_found_in_equations_conditions_and_densities():
     assert [p.name for p in problem.parameters] == ["a", "b", "nu"]
 
 
-def test_other_parameter_values_reach_every_part_and_drop_the_reference():
-    problem = heat(reference=sp.exp(-(sp.pi**2) * nu * t) * sp.sin(sp.pi * x))
+def test_other_parameter_values_reach_every_part():
+    problem = heat(conserved={"heat": nu * u})
     changed = problem.with_parameters(nu=0.25)
     assert with_values(changed.equations[0]) == D(u, t) - sp.Float(0.25) * D(u, x, 2)
-    assert changed.reference is None
+    assert with_values(changed.conserved["heat"]) == sp.Float(0.25) * u
     assert problem.parameters[0].value == sp.Rational(1, 2)
     assert changed.sha256 != problem.sha256
+
+
+def test_an_exact_solution_follows_the_parameters_that_it_is_written_in():
+    mode = sp.sin(sp.pi * x)
+    changed = heat(reference=sp.exp(-(sp.pi**2) * nu * t) * mode).with_parameters(nu=3)
+    assert changed.exact_expressions == (sp.exp(-3 * sp.pi**2 * t) * mode,)
+    assert [p.value for p in changed.parameters] == [3]
+
+
+@pytest.mark.parametrize(
+    ("reference", "value"),
+    [
+        (sp.exp(-(sp.pi**2) * t / 2) * sp.sin(sp.pi * x), 3),
+        (lambda points: points[:, :1], 3),
+        (sp.exp(-(sp.pi**2) * nu * t) * sp.sin(sp.pi * x), 1 + x**2),
+    ],
+    ids=["numbers", "callable", "variable"],
+)
+def test_an_exact_solution_that_may_be_that_of_the_old_values_is_dropped(reference, value):
+    assert heat(reference=reference).with_parameters(nu=value).reference is None
 
 
 def test_a_wrong_parameter_name_or_value_is_refused():

@@ -64,6 +64,19 @@ def test_every_shipped_problem_survives_the_round_trip(shipped_problem):
     assert copy.to_json() == shipped_problem.to_json()
 
 
+@pytest.mark.parametrize("name", [r"\nu", "u_{x}", "k'", "α_0", "a b", "lambda", "x" * 200])
+def test_names_that_are_no_identifiers_survive_the_round_trip(name):
+    c, s, f = parameter(name, 2), sp.Symbol(name + "1"[: 200 - len(name)], real=True), sp.Function(name[:-1] + "2")
+    w = f(t, s)
+    problem = Problem(
+        "odd", [D(w, t) - c * D(w, s, 2)], [w], Box({t: (0, 1), s: (0, 1)}), [initial(w, 0), dirichlet(w, 0)], time=t
+    )
+    copy = Problem.from_json(problem.to_json())
+    assert copy == problem
+    assert copy.sha256 == problem.sha256
+    assert [q.name for q in copy.parameters] == [name]
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.data())
 def test_random_problems_survive_the_round_trip(random_problems, data):
@@ -317,7 +330,12 @@ def test_a_malformed_domain_is_refused(change):
         {"guess": "1", "value": None, "bounds": [0, "x"]},
         {"value": None},
         {"guess": 1.0},
-        {"name": "a b"},
+        {"name": "a/b"},
+        {"name": "a\nb"},
+        {"name": "a\x00"},
+        {"name": ""},
+        {"name": "a" * 201},
+        {"name": 3},
         {"bounds": 3},
     ],
     ids=str,

@@ -1,0 +1,43 @@
+"""Every example runs, and a number that it computes is the right one."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import h5py
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def load(name: str):
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_small_network_reaches_three_digits_on_burgers_and_leaves_its_files(tmp_path):
+    assert load("01_burgers_two_ways").main(tmp_path) < 2e-3
+    assert {f.name for f in tmp_path.iterdir()} == {"reference.hdf", "pinn.hdf", "panel.png"}
+
+
+def test_the_true_error_of_a_manufactured_solution_is_within_its_bound():
+    ratio, middle = load("02_your_own_pde").main()
+    assert 0.01 <= ratio <= 1
+    assert middle == pytest.approx(0.102425, abs=1e-6)
+
+
+def test_three_readers_see_the_same_number(tmp_path):
+    largest = load("03_open_the_file").main(tmp_path)
+    with h5py.File(tmp_path / "burgers_periodic.hdf") as file:
+        assert file["u"].shape == (51, 201)
+    assert set(largest.values()) == {largest["h5py"]}
+    # The largest value of Cole and Hopf's solution at t = 1 on this grid.
+    assert largest["h5py"] == pytest.approx(0.950011, abs=1e-6)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("[0-9]*.py")), ids=lambda path: path.stem)
+def test_an_example_is_at_most_sixty_lines(path):
+    assert len(path.read_text().splitlines()) <= 60

@@ -1,0 +1,122 @@
+"""Pictures hold the right numbers: shared limits, errors about zero, titles worked by hand."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from pinnlab.catalog import load
+from pinnlab.field import Grid
+from pinnlab.plots import convergence, panel, picture_shape, plot_solution
+
+
+def saved(figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def images(axes):
+    return axes.collections[0]
+
+
+@pytest.fixture()
+def heat():
+    """t in {0, 1}, x in {0, 1, 2}: the reference is 3 everywhere but 4 in one place."""
+    axes = {"t": np.array([0.0, 1.0]), "x": np.array([0.0, 1.0, 2.0])}
+    truth = np.array([[0.0, 0.0, 0.0], [0.0, 3.0, 4.0]])
+    found = truth + np.array([[0.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
+    return load("heat"), Grid(axes, {"u": truth}), Grid(axes, {"u": found})
+
+
+def test_reference_and_prediction_share_colours_and_the_error_is_centred_on_zero(heat):
+    problem, truth, found = heat
+    figure = panel(problem, truth, {"net": found})
+    reference, prediction, error = figure.axes[:3]
+    assert images(reference).get_clim() == images(prediction).get_clim() == (0.0, 4.0)
+    assert images(error).get_clim() == (-1.0, 1.0)
+    np.testing.assert_array_equal(np.sort(images(error).get_array().ravel()), [-1, 0, 0, 0, 0, 0])
+    assert saved(figure).startswith(b"\x89PNG")
+
+
+def test_the_title_tells_the_relative_l2_error(heat):
+    problem, truth, found = heat
+    # ||(-1)|| / ||(3, 4)|| = 1/5
+    assert panel(problem, truth, {"net": found}).axes[2].get_title() == "error, relative L2 2.0e-01"
+
+
+def test_a_wild_prediction_does_not_hide_the_reference(heat):
+    problem, truth, _ = heat
+    wild = Grid(truth.axes, {"u": 1e6 * np.ones((2, 3))})
+    figure = panel(problem, truth, {"wild": wild})
+    assert images(figure.axes[0]).get_clim() == images(figure.axes[1]).get_clim() == (0.0, 4.0)
+
+
+def test_a_constant_reference_takes_the_range_of_both(heat):
+    problem, truth, found = heat
+    flat = Grid(truth.axes, {"u": np.zeros((2, 3))})
+    assert images(panel(problem, flat, {"net": found}).axes[0]).get_clim() == (0.0, 3.0)
+
+
+def test_time_runs_to_the_right_and_space_upwards(heat):
+    problem, truth, _ = heat
+    axes = plot_solution(problem, truth).axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("t", "x")
+    # Rows of the image are x, columns are t: u(1, 2) = 4 is in the last row and column.
+    np.testing.assert_array_equal(images(axes).get_array(), [[0, 0], [0, 3], [0, 4]])
+
+
+def test_two_dimensions_show_the_last_time_with_y_upwards():
+    problem = load("reaction_diffusion")
+    axes = {"t": np.array([0.0, 0.5]), "y": np.array([-1.0, 0.0, 1.0]), "x": np.array([-1.0, 1.0])}
+    values = np.arange(12.0).reshape(2, 3, 2)
+    figure = plot_solution(problem, Grid(axes, {"u": values, "v": -values}))
+    first = figure.axes[0]
+    assert (first.get_xlabel(), first.get_ylabel(), first.get_title()) == ("x", "y", "u")
+    np.testing.assert_array_equal(images(first).get_array(), values[1])
+    assert figure.get_suptitle() == "reaction_diffusion at t = 0.5"
+
+
+def test_an_ode_is_drawn_as_lines_and_its_errors_as_sizes():
+    problem, t = load("lorenz"), np.array([0.0, 1.0, 2.0])
+    truth = Grid({"t": t}, {name: np.array([3.0, 4.0, 0.0]) for name in "xyz"})
+    found = Grid({"t": t}, {name: np.array([3.0, 4.0, -0.5]) for name in "xyz"})
+    assert [line.get_label() for line in plot_solution(problem, truth).axes[0].lines] == ["x", "y", "z"]
+    left, right = panel(problem, truth, {"net": found}).axes[:2]
+    np.testing.assert_array_equal(left.lines[0].get_ydata(), [3, 4, 0])
+    np.testing.assert_array_equal(left.lines[1].get_ydata(), [3, 4, -0.5])
+    np.testing.assert_array_equal(right.lines[0].get_ydata(), [np.nan, np.nan, 0.5])
+    assert right.lines[0].get_label() == "net, relative L2 1.0e-01"
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("lorenz", (1001,)), ("poisson_1d", (1001,)), ("heat", (201, 401)), ("poisson_2d", (161, 161)),
+     ("navier_stokes_vorticity", (2, 161, 161))],
+)  # fmt: skip
+def test_pictures_ask_for_no_more_than_they_show(name, shape):
+    assert picture_shape(load(name)) == shape
+
+
+def test_another_grid_and_no_prediction_are_refused(heat):
+    problem, truth, _ = heat
+    with pytest.raises(ValueError, match="net is on another grid"):
+        panel(problem, truth, {"net": Grid(truth.axes, {"u": np.zeros((3, 3))})})
+    with pytest.raises(ValueError, match="no prediction"):
+        panel(problem, truth, {})
+
+
+def test_convergence_leaves_out_rows_without_an_error():
+    history = {"seconds": np.array([0.0, 1.0, 2.0, 3.0]), "relative_l2": np.array([1.0, 0.1, np.nan, 0.001])}
+    figure = convergence({"net": history, "empty": {"seconds": np.array([1.0])}})
+    (line,) = figure.axes[0].lines
+    np.testing.assert_array_equal(line.get_xydata(), [[1, 0.1], [3, 0.001]])
+    assert figure.axes[0].get_xscale() == figure.axes[0].get_yscale() == "log"
+    assert saved(figure)
+
+
+def test_convergence_without_any_error_says_how_to_record_it():
+    with pytest.raises(ValueError, match="ErrorMonitor"):
+        convergence({"net": {"seconds": np.array([1.0])}})

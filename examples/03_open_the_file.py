@@ -14,7 +14,7 @@ from pinnlab.catalog import load
 
 def main(folder: Path) -> dict[str, float]:
     file = folder / "burgers_periodic.hdf"
-    solve(load("burgers_periodic"), Etdrk4(points=128, steps=200)).to_hdf5(file, shape=(51, 201))
+    solve(load("burgers_periodic"), Etdrk4(points=256, steps=400)).to_hdf5(file, shape=(51, 201))
     largest = {}
 
     with h5py.File(file) as stored:

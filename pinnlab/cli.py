@@ -31,7 +31,6 @@ from pinnlab.commands.arguments import (
     Verify,
     problem_of_text,
     refuse_beside_bounds,
-    require_finite,
     require_fresh,
     require_writable,
     sizes_of_text,
@@ -126,7 +125,7 @@ def list_command(
         return
     table = Table("problem", "axes", box=None, padding=(0, 2, 0, 0))
     for solver in solvers:
-        table.add_column("-\n".join(solver.rsplit("-", 1)), no_wrap=True)
+        table.add_column(solver.replace("-", "-\n"), no_wrap=True)
     for name, problem in problems.items():
         cells = [_short_answer(answers[name].get(solver)) for solver in solvers]
         table.add_row(name, ", ".join(c.name for c in problem.coordinates), *cells)
@@ -182,7 +181,6 @@ def solve(
     declared = problem_of_text(problem)
     settings = None if solver is None else solver_of_text(solver)
     sizes = sizes_of_text(shape, declared)
-    require_finite("--max-seconds", max_seconds)
     require_writable(out)
     require_fresh(checkpoint, resume)
     with display(as_json) as screen:
@@ -258,7 +256,6 @@ def compare(
     solvers = {text: solver_of_text(text) for text in solver}
     if out is not None:
         require_writable(out / "comparison.json", made_here=out)
-    require_finite("--max-seconds", max_seconds)
     with display(as_json) as screen:
         truth = _truth(declared, reference, Refinement(declared, DEFAULT_RTOL if rtol is None else rtol, None, screen))
         monitors = {

@@ -112,14 +112,18 @@ class Comparison:
 
     def table(self) -> Table:
         """The rows as a rich table, one line per solver; refusals with their reasons below it."""
+        from rich.box import SIMPLE_HEAD
         from rich.markup import escape
         from rich.table import Table
 
         metrics = list(dict.fromkeys(r.metric for r in self.rows))
-        title = f"{self.problem.name} against {self.truth_name}"
-        table = Table(title=title, caption_justify="left")
-        table.add_column("solver", overflow="fold")
-        for heading in (*metrics, "seconds", "status", "arithmetic"):
+        first = self.rows[0]
+        setting = [f"{k} = {v:.6g}" for k, v in first.parameters.items()]
+        setting += [] if first.end is None else [f"until {self.problem.time} = {first.end:g}"]
+        title = f"{', '.join([self.problem.name, *setting])}; against {self.truth_name}"
+        table = Table(title=title, caption_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
+        table.add_column("solver", overflow="fold", min_width=10)
+        for heading in (*metrics, "seconds", "status", "run on"):
             # Numbers are never cut off, however narrow the terminal is.
             table.add_column(heading.replace("_", "\n"), no_wrap=True)
         refusals = []
@@ -130,22 +134,24 @@ class Comparison:
                 refusals.append(f"{name}: {first.text}")
             errors = ["n/a" if m not in mine or mine[m].value is None else mine[m].text for m in metrics]
             seconds = "" if first.seconds is None else f"{first.seconds:.2f}"
-            table.add_row(escape(name), *errors, seconds, first.status, f"{first.device} {first.dtype}".strip())
+            table.add_row(escape(name), *errors, seconds, first.status, f"{first.device}\n{first.dtype}".strip())
         table.caption = escape("\n".join(refusals)) or None
         return table
 
     def times_table(self) -> Table:
         """Seconds that each solver took to each level of the relative L2 error."""
+        from rich.box import SIMPLE_HEAD
         from rich.markup import escape
         from rich.table import Table
 
         levels = sorted({lv for t in self.times_to_error.values() for lv in t}, reverse=True)
-        table = Table(title="seconds to relative L2 error")
-        table.add_column("solver", overflow="fold")
+        table = Table(title="seconds to relative L2 error", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+        table.add_column("error", no_wrap=True)
+        for name in self.times_to_error:
+            table.add_column(escape(name), overflow="fold", min_width=8)
         for level in levels:
-            table.add_column(f"{level:.0e}", no_wrap=True)
-        for name, reached in self.times_to_error.items():
-            table.add_row(escape(name), *(f"{reached[lv]:.2f}" if lv in reached else "-" for lv in levels))
+            reached = (times.get(level) for times in self.times_to_error.values())
+            table.add_row(f"{level:.0e}", *("-" if s is None else f"{s:.2f}" for s in reached))
         return table
 
 

@@ -136,7 +136,7 @@ class Solution:
             parameters={p.name: float(p.value) for p in problem.parameters if p.value is not None and p.value.is_number},
             solver_json=json.dumps(self.settings),
             history=dict(self.history),
-            metrics={} if self.bound is None else {f"bound_{k}": v for k, v in self.bound.metrics.items()},
+            metrics={} if self.bound is None else _bound_numbers(self.bound),
             provenance=self._provenance(),
         )
 
@@ -153,8 +153,11 @@ class Solution:
     def from_hdf5(path: str | os.PathLike[str]) -> Solution:
         """Read a solution back; between the nodes of its grid the field is interpolated to sixth order.
 
+        Along an axis of four or five nodes it is interpolated to fourth order.  An error bound is that of the
+        stored values: it does not count what the interpolation between them adds.
+
         Raises:
-            ValueError: If the file is no result of pinnlab, or is damaged.
+            ValueError: If the file is no result of pinnlab, is damaged, or has an axis of fewer than four nodes.
         """
         return from_contents(hdf5.read(path))
 
@@ -204,6 +207,7 @@ class Solution:
             "numpy": np.__version__,
             "machine": platform.machine(),
             "status": self.status.value,
+            "failure": self.failure,
             "seconds": repr(self.seconds),
             "seed": str(self.seed),
             "device": self.device,
@@ -254,20 +258,28 @@ def from_contents(contents: Contents) -> Solution:
         seed=int(told.get("seed", "0")),
         device=told.get("device", "unknown"),
         dtype=told.get("dtype", "unknown"),
+        failure=told.get("failure", ""),
     )
 
 
 def _stencil(nodes: np.ndarray) -> StencilAxis:
-    return StencilAxis(tuple(nodes), accuracy=4)
+    return StencilAxis(tuple(nodes), accuracy=4 if len(nodes) >= 6 else 2)
+
+
+def _bound_numbers(bound: ErrorBound) -> dict[str, float]:
+    shares = {"share_space": bound.space, "share_time": bound.time, "requested": bound.requested}
+    return {f"bound_{k}": v for k, v in bound.metrics.items()} | shares
 
 
 def _stored_bound(problem: Problem, contents: Contents) -> ErrorBound | None:
-    metrics = {k.removeprefix("bound_"): v for k, v in contents.metrics.items() if k.startswith("bound_")}
+    numbers = contents.metrics
+    metrics = {k.removeprefix("bound_"): v for k, v in numbers.items() if k.startswith("bound_")}
     if not metrics:
         return None
     times = np.zeros(0) if contents.time is None else contents.axes[contents.time]
     in_time = {name: np.asarray(contents.bounds[f"{name}{BOUND}"]) for name in problem.names}
-    return ErrorBound(metrics, float("nan"), float("nan"), times, in_time)
+    shares = (numbers.get(f"share_{kind}", float("nan")) for kind in ("space", "time"))
+    return ErrorBound(metrics, *shares, times, in_time, numbers.get("requested", 0.0))
 
 
 def _stepwise_maximum(times: np.ndarray, nodes: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -31,7 +31,7 @@ def declaration(name: str = "problem", sides: str = '["left", "right"]') -> str:
     return DECLARATION.format(name=name, sides=sides)
 
 
-@pytest.fixture()
+@pytest.fixture
 def write(tmp_path):
     def write(text: str, name: str = "mine.py") -> str:
         (tmp_path / name).write_text(textwrap.dedent(text))
@@ -87,7 +87,7 @@ def test_an_edited_file_is_never_taken_from_a_cache(write):
 )
 def test_a_mistake_in_a_file_is_told_with_its_line(write, text, told):
     path = write(text)
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=r".") as caught:
         load(path)
     assert str(caught.value).startswith(path)
     assert told in str(caught.value)
@@ -95,7 +95,9 @@ def test_a_mistake_in_a_file_is_told_with_its_line(write, text, told):
 
 
 def test_a_lint_message_keeps_its_words_and_gains_the_line_of_the_declaration(write):
-    with pytest.raises(ValueError, match=r"mine.py, line 7: problem 'mine': condition .* \(did you mean 'left'\?\)") as caught:
+    with pytest.raises(
+        ValueError, match=r"mine.py, line 7: problem 'mine': condition .* \(did you mean 'left'\?\)"
+    ) as caught:
         load(write(declaration(sides='["lefft", "right"]')))
     assert "ValueError" not in str(caught.value)
 
@@ -114,14 +116,16 @@ def test_an_unknown_name_is_told_with_a_close_one():
 
 
 def test_a_missing_file_is_told_as_such():
-    with pytest.raises(FileNotFoundError, match=r"no/burgers.py: there is no such file; the shipped problem is called burgers"):
+    with pytest.raises(
+        FileNotFoundError, match=r"no/burgers.py: there is no such file; the shipped problem is called burgers"
+    ):
         load("no/burgers.py")
 
 
 @pytest.mark.parametrize("text", ["[" * 1_000_000, '{"__import__": "os"}', "\x00", "3", "[]", "{}", '"é'])
 def test_hostile_json_is_one_sentence_with_the_file(write, text):
     path = write(text, "hostile.json")
-    with pytest.raises(ValueError, match="hostile.json: problem JSON"):
+    with pytest.raises(ValueError, match=r"hostile\.json: problem JSON"):
         load(path)
 
 

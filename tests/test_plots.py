@@ -22,7 +22,7 @@ def images(axes):
     return axes.collections[0]
 
 
-@pytest.fixture()
+@pytest.fixture
 def heat():
     """t in {0, 1}, x in {0, 1, 2}: the reference is 3 everywhere but 4 in one place."""
     axes = {"t": np.array([0.0, 1.0]), "x": np.array([0.0, 1.0, 2.0])}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -109,12 +108,6 @@ def sizes_of_text(text: str | None, problem: Problem) -> tuple[int, ...] | None:
             f"--shape {text}: give a whole number of at least 2 for each of {', '.join(axes)}, as in 101,401"
         )
     return tuple(map(int, parts))
-
-
-def require_finite(option: str, value: float | None) -> None:
-    """Refuse nan and inf, with which a run would never end."""
-    if value is not None and not math.isfinite(value):
-        raise ValueError(f"{option} {value}: give a number of seconds, or leave it out")
 
 
 def require_writable(target: Path | None, made_here: Path | None = None) -> None:

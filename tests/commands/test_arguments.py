@@ -10,7 +10,6 @@ from pinnlab import Chebyshev, Etdrk4, MethodOfLines, Mlp, Pinn, Radau
 from pinnlab.catalog import load
 from pinnlab.commands.arguments import (
     refuse_beside_bounds,
-    require_finite,
     require_fresh,
     require_writable,
     sizes_of_text,
@@ -50,12 +49,6 @@ def test_sizes_are_one_per_axis():
     for wrong in ("11", "11,21,31", "11,1", "11,-5", "a,b", "", "1e3,5"):
         with pytest.raises(ValueError, match="at least 2 for each of t, x"):
             sizes_of_text(wrong, heat)
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_an_endless_budget_is_refused(value):
-    with pytest.raises(ValueError, match="--max-seconds"):
-        require_finite("--max-seconds", value)
 
 
 def test_places_that_cannot_be_written_are_refused(tmp_path):

@@ -41,7 +41,11 @@ def raising(error):
         (FileNotFoundError("f: there is none"), 2, "f: there is none"),
         (PermissionError(13, "Permission denied", "f"), 2, "f: Permission denied"),
         (SolveFailed("diverged"), 3, "diverged"),
-        (MemoryError("8 TiB"), 3, "there is not enough memory (8 TiB); ask for a coarser resolution or a smaller --shape"),
+        (
+            MemoryError("8 TiB"),
+            3,
+            "there is not enough memory (8 TiB); ask for a coarser resolution or a smaller --shape",
+        ),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
 )

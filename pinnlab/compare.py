@@ -21,7 +21,7 @@ from pinnlab.reference import reference as classical_reference
 from pinnlab.settings import describe
 from pinnlab.solution import Solution
 from pinnlab.solve import Monitor, Progress, solve
-from pinnlab.solver import Solver
+from pinnlab.solver import Solver, Status
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -73,7 +73,7 @@ class Row:
         """The value as a reader should see it: no error is told below the reference's own bound."""
         if self.value is None:
             return f"n/a: {self.reason}"
-        if self.value <= self.bound:
+        if 0 < self.bound and self.value <= self.bound:
             return f"≤ {self.bound:.1e}"
         return f"{self.value:.2e}"
 
@@ -183,6 +183,7 @@ def compare(
 
     Raises:
         UnsupportedProblem: If there is neither an exact solution nor a classical solver for the problem.
+        SolveFailed: If the reference diverged.
     """
     truth, bounds, truth_name = _truth(problem, reference, rtol)
     axes = comparison_axes(problem)
@@ -236,7 +237,7 @@ def _truth(problem: Problem, given: Solution | Field | None, rtol: float) -> tup
     exact = ExactField.of(problem) if given is None else None
     if exact is not None:
         return exact, {}, "exact solution"
-    solution = classical_reference(problem, rtol) if given is None else given
+    solution = classical_reference(problem, rtol) if given is None else given.checked()
     bounds = {} if solution.bound is None else dict(solution.bound.metrics)
     told = "no error bar" if solution.bound is None else f"relative L2 bound {bounds['relative_l2']:.1e}"
     return solution.field, bounds, f"{solution.settings['type']} ({told})"
@@ -254,7 +255,7 @@ def _measured(
     rows = []
     for metric in metrics:
         value = metric(got, wanted)
-        finite = math.isfinite(value)
+        finite = math.isfinite(value) and solution.status is not Status.DIVERGED
         row = _row(solution.problem, name, metric, solution.settings, solution.seed)
         rows.append(
             dataclasses.replace(
@@ -293,7 +294,8 @@ def _row(problem: Problem, name: str, metric: Metric, settings: dict[str, Any], 
 def _times_to_error(solution: Solution, rows: Sequence[Row], bound: float) -> dict[float, float]:
     """From the history's `relative_l2` column and the final value."""
     seconds = list(solution.history.get("seconds", ()))
-    errors = list(solution.history.get("relative_l2", ()))
+    # A solution that was there before has seconds and no errors: nobody watched it.
+    errors = list(solution.history.get("relative_l2", [math.nan] * len(seconds)))
     final = next((r.value for r in rows if r.metric == "relative_l2"), None)
     if final is not None:
         seconds, errors = [*seconds, solution.seconds], [*errors, final]

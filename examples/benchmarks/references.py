@@ -22,13 +22,13 @@ def table_of_references(report: Report, rtol: float) -> None:
         "space share",
         "time share",
         "seconds",
-        title=f"reference(problem, rtol={rtol:g}), relative L2 over space-time, float64, cpu",
+        title=f"reference(problem, rtol={rtol:g}, max_seconds=60), relative L2 over space-time, float64, cpu",
     )
     for name in names():
         problem = shipped(name)
         start = time.perf_counter()
         try:
-            solution = reference(problem, rtol)
+            solution = reference(problem, rtol, max_seconds=60)
         except UnsupportedProblem as refusal:
             table.add_row(name, f"n/a: {refusal}")
             continue

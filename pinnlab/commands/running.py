@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
-
 from pinnlab.commands.progress import Budget, Display, Silent, shown
-from pinnlab.commands.terminal import INTERRUPTED, complain, standard_error, stdout_kept_clean
+from pinnlab.commands.terminal import standard_error, stdout_kept_clean
 from pinnlab.compare import ErrorMonitor
 from pinnlab.field import ExactField
 from pinnlab.problem import Problem
@@ -69,7 +67,11 @@ class Run:
     display: Display
 
     def solved(self, max_steps: int | None, checkpoint: Path | None, resume: bool) -> Solution:
-        """The solution; an interruption tells how to go on."""
+        """The solution.
+
+        Raises:
+            KeyboardInterrupt: If the run was interrupted; the text says how to go on.
+        """
         exact = ExactField.of(self.problem)
         budget = Budget.of(self.problem, self.solver, max_steps, self.max_seconds)
         monitors: list[Monitor] = [] if exact is None else [ErrorMonitor(exact)]
@@ -91,5 +93,4 @@ class Run:
             way_on = "nothing was kept; --checkpoint FILE would keep it"
             if checkpoint is not None and checkpoint.exists():
                 way_on = f"say the same with --resume to go on from {checkpoint}"
-            complain(f"interrupted; {way_on}")
-            raise typer.Exit(INTERRUPTED) from None
+            raise KeyboardInterrupt(way_on) from None

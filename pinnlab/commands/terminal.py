@@ -39,8 +39,8 @@ class Sentences(TyperGroup):
             except (SolveFailed, MemoryError) as error:
                 complain(_sentence(error))
                 raise typer.Exit(FAILED) from None
-            except KeyboardInterrupt:
-                complain("interrupted")
+            except KeyboardInterrupt as interruption:
+                complain("; ".join(filter(None, ("interrupted", str(interruption)))))
                 raise typer.Exit(INTERRUPTED) from None
 
 

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import sympy as sp
+from sympy.core.relational import Relational
+from sympy.functions.elementary.piecewise import ExprCondPair
+from sympy.logic.boolalg import BooleanFunction
 
 from pinnlab.domain.box import Box
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.forms.boundary import BoundaryRow, Dirichlet, classify
 from pinnlab.forms.jet import JetSymbol, from_jets, jet_symbols, to_jets
 from pinnlab.problem import Problem
-from pinnlab.symbols import Expr, with_values
+from pinnlab.symbols import Expr, Normal, with_values
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,11 @@ def _functions(problem: Problem) -> tuple[Expr, ...]:
 
 
 def _given(rows: Sequence[BoundaryRow], name: str) -> list[Dirichlet]:
-    """The conditions on one unknown that can be built in: one value per side, all initial orders from 0 up."""
-    mine = [r for r in rows if isinstance(r, Dirichlet) and r.unknown == name]
+    """The conditions on one unknown that can be built in: one value per side, all initial orders from 0 up.
+
+    Not data that hold the normal: it has no value inside.
+    """
+    mine = [r for r in rows if isinstance(r, Dirichlet) and r.unknown == name and not r.value.has(Normal)]
     initial = sorted((r for r in mine if r.piece == "initial"), key=lambda r: r.time_order)
     if [r.time_order for r in initial] != list(range(len(initial))):
         initial = []
@@ -183,9 +189,15 @@ class Hoisted:
         return jet_symbols(*self.expressions)
 
 
+_CONDITIONAL = (ExprCondPair, Relational, BooleanFunction)
+
+
 def _hoist(e: Expr, table: dict[Expr, sp.Symbol]) -> Expr:
     if not e.free_symbols:
         return e
+    if isinstance(e, _CONDITIONAL):
+        # A condition is no number, so only the numbers in it are pulled out.
+        return e.func(*(_hoist(a, table) for a in e.args))
     if not jet_symbols(e):
         return table.setdefault(e, sp.Dummy(f"coefficient_{len(table)}", real=True))
     if isinstance(e, JetSymbol):

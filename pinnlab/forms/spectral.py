@@ -63,17 +63,23 @@ class SpectralForm:
                 with constant coefficients.
         """
         rates = Rates.of(problem)
-        linear = tuple(_constant(split(r, problem.name)[0], rates.slaved) for r in rates.rates)
+        linear: tuple[Coefficients, ...] = tuple({} for _ in rates.states)
         terms: list[Term] = []
-        for i in range(len(rates.states)):
+        for i, row in enumerate(linear):
             for orders, factor, expression in _contributions(problem, rates, i):
-                rest = _without_constant_part(expression, rates.slaved, problem.name)
+                # Each part gives its own share of L: in the sum of all, a constant coefficient of one part may be
+                # hidden by a variable one of another, or be left over where two variable ones cancel.
+                constant, rest = _parted(expression, rates.slaved, problem.name)
+                for jet, c in constant.items():
+                    moved = Jet(jet.field, (jet.orders[0], *map(sum, zip(jet.orders[1:], orders, strict=True))))
+                    row[moved] = row.get(moved, 0) + factor * complex(c)
                 if rest != 0:
                     terms.append(Term(i, orders, factor, rest))
+        linear = tuple({jet: c for jet, c in row.items() if c != 0} for row in linear)
         constraints, sources = [], []
         for c in rates.constraints:
             coefficients, nonlinear, source = split(c, problem.name)
-            constant = _constant(coefficients, ())
+            constant = {j: complex(k) for j, k in coefficients.items() if not k.free_symbols}
             if nonlinear != 0 or len(constant) < len(coefficients):
                 raise UnsupportedProblem(
                     f"the constraint {c} = 0 of {problem.name!r} is not linear with constant coefficients, so it "
@@ -115,12 +121,8 @@ def _contributions(problem: Problem, rates: Rates, i: int) -> list[tuple[tuple[i
     return parts
 
 
-def _constant(coefficients: dict[Jet, Expr], slaved: tuple[str, ...]) -> Coefficients:
-    """The coefficients that are numbers, those of slaved unknowns left out."""
-    return {j: complex(c) for j, c in coefficients.items() if not c.free_symbols and j.field not in slaved}
-
-
-def _without_constant_part(expression: Expr, slaved: tuple[str, ...], name: str) -> Expr:
+def _parted(expression: Expr, slaved: tuple[str, ...], name: str) -> tuple[dict[Jet, Expr], Expr]:
+    """The part that is linear in the states with constant coefficients, jet by jet, and the rest."""
     linear, _, _ = split(expression, name)
     constant = {j: c for j, c in linear.items() if not c.free_symbols and j.field not in slaved}
-    return sp.expand(expression - sp.Add(*(c * j.symbol for j, c in constant.items())))
+    return constant, sp.expand(expression - sp.Add(*(c * j.symbol for j, c in constant.items())))

@@ -139,12 +139,25 @@ class FourierAxis(_Global, _Periodic):
         turns = np.pi * (self._wrapped(points)[:, None] / self._spacing - np.arange(self.n)) / self.n
         return _barycentric(np.tan(turns), (-1.0) ** np.arange(self.n))
 
-    def _full(self, order: int) -> np.ndarray:
-        waves = np.arange(self.n // 2 + 1)
-        symbol = (1j * waves) ** order
+    def interpolation(self, points: np.ndarray, order: int = 0) -> np.ndarray:
+        """Return the full matrix (m, n) to the interpolant's derivative at points (m,)."""
+        _check_order(order)
+        values = self._cardinal(points)
+        if not order:
+            return values
+        # Times the circulant matrix of differentiation, by its eigenvalues: that matrix need not exist.
+        modes = np.fft.rfft(values, axis=1) * np.conj(self._symbol(order))
+        return np.fft.irfft(modes, self.n, axis=1)
+
+    def _symbol(self, order: int) -> np.ndarray:
+        """Eigenvalues (n // 2 + 1,) of differentiation."""
+        symbol = (2j * np.pi / (self.upper - self.lower) * np.arange(self.n // 2 + 1)) ** order
         if order % 2:
             symbol[-1] = 0.0
-        column = np.fft.irfft(symbol, self.n) * (2 * np.pi / (self.upper - self.lower)) ** order
+        return symbol
+
+    def _full(self, order: int) -> np.ndarray:
+        column = np.fft.irfft(self._symbol(order), self.n)
         return column[np.subtract.outer(np.arange(self.n), np.arange(self.n)) % self.n]
 
 

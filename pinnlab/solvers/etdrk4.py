@@ -26,7 +26,9 @@ from pinnlab.solver import CPU, Method, Refinable, Status, require_known_paramet
 # Where a constraint determines nothing (the mean of a stream function), its data must vanish to this share.
 SOLVABILITY = 1e-10
 # Refinement stops at this many numbers in the stored trajectory (values and rates).
-MAX_STORED = 2**28
+MAX_STORED = 2**26
+# Nor does it go beyond this many nodes per axis: data that need more are not smooth, and Fourier series waste them.
+MAX_POINTS = 4096
 
 
 @dataclass
@@ -100,7 +102,8 @@ class Etdrk4(Refinable):
     def finer_in_space(self, problem: Problem) -> Etdrk4 | None:
         """Twice the nodes along every axis."""
         finer = replace(self, points=tuple(2 * n for n in self._shape(problem)))
-        return finer if finer._stored(problem) <= MAX_STORED else None
+        fits = finer._stored(problem) <= MAX_STORED and max(finer._shape(problem)) <= MAX_POINTS
+        return finer if fits else None
 
     def finer_in_time(self, problem: Problem) -> Etdrk4 | None:
         """Twice the steps and the snapshots."""

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ from pinnlab.training.weighting import FixedWeights, Weighting
 EVALUATION_CHUNK = 20_000
 
 
+@runtime_checkable
 class Architecture(Protocol):
     """Settings that build a network."""
 
@@ -100,8 +101,14 @@ class Pinn(Solver):
     differentiation: RowJacobian = field(default_factory=LayerOuterProducts)
 
     def __post_init__(self) -> None:
-        kinds = (("constraints", Constraints), ("sampler", Sampler), ("weighting", Weighting))
-        for name, kind in (*kinds, ("differentiation", RowJacobian)):
+        kinds: dict[str, type] = {
+            "network": Architecture,
+            "constraints": Constraints,
+            "sampler": Sampler,
+            "weighting": Weighting,
+            "differentiation": RowJacobian,
+        }
+        for name, kind in kinds.items():
             if not isinstance(getattr(self, name), kind):
                 raise ValueError(f"Pinn: {name} must be a {kind.__name__}, got {getattr(self, name)!r}")
         if not self.phases or not all(isinstance(o, Optimizer) for o in self.phases):

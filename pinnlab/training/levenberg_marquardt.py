@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from pinnlab.errors import SolveFailed
 from pinnlab.training.objective import LeastSquares, gram_matrix
 from pinnlab.training.optimizer import Optimizer, require_positive
 
@@ -190,7 +191,8 @@ class LevenbergMarquardt(Optimizer[LevenbergMarquardtState]):
         accepted), "gradient" |J'r|, "rejected" tries.
 
         Raises:
-            ValueError: If `theta` is not float64, or the loss at `theta` itself is not finite.
+            ValueError: If `theta` is not float64.
+            SolveFailed: If the loss at `theta` itself is not finite.
         """
         if theta.dtype != torch.float64:
             raise ValueError(
@@ -201,7 +203,7 @@ class LevenbergMarquardt(Optimizer[LevenbergMarquardtState]):
         model = NormalEquations.at(objective, theta) if enough else Kernel.at(objective, theta)
         loss = float(model.residuals @ model.residuals)
         if not math.isfinite(loss):
-            raise ValueError(
+            raise SolveFailed(
                 f"LevenbergMarquardt: the loss at the given parameters is {loss}; start elsewhere"
             )
         scalars = {"gradient": float(torch.linalg.vector_norm(model.gradient))}

@@ -47,6 +47,7 @@ def raising(error):
             "there is not enough memory (8 TiB); ask for a coarser resolution or a smaller --shape",
         ),
         (KeyboardInterrupt(), 130, "interrupted"),
+        (KeyboardInterrupt("go on"), 130, "interrupted; go on"),
     ],
 )
 def test_an_error_is_one_line_and_an_exit_code(error, code, told):

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from pinnlab.errors import SolveFailed
 from pinnlab.training.levenberg_marquardt import (
     GeodesicAcceleration,
     Kernel,
@@ -182,7 +183,7 @@ def test_single_precision_and_a_non_finite_start_are_refused():
     optimizer = LevenbergMarquardt()
     with pytest.raises(ValueError, match="float64"):
         optimizer.step(LINEAR, torch.zeros(2), optimizer.start(torch.zeros(2)))
-    with pytest.raises(ValueError, match="start elsewhere"):
+    with pytest.raises(SolveFailed, match="start elsewhere"):
         optimizer.step(Given(torch.log, 1), vector(-1), optimizer.start(vector(-1)))
 
 

@@ -1,0 +1,328 @@
+"""Conditions built into the unknowns: they hold exactly, and the equation is still the same one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+import torch
+
+from pinnlab import (
+    Box,
+    Condition,
+    D,
+    Hard,
+    Problem,
+    Soft,
+    UnsupportedProblem,
+    dirichlet,
+    initial,
+    initial_rate,
+    laplacian,
+    neumann,
+    normal,
+    parameter,
+)
+from pinnlab.domain.base import Domain
+from pinnlab.forms.ansatz import Ansatz, Hoisted
+from pinnlab.forms.boundary import General, Robin, classify
+from pinnlab.forms.evaluate import Program
+from pinnlab.forms.jet import jet_symbols, to_jets
+from pinnlab.symbols import with_values
+
+t, x, y = sp.symbols("t x y", real=True)
+
+
+def free_functions(ansatz: Ansatz):
+    """Some smooth function for each free one, without symmetries."""
+    out = {}
+    for i, f in enumerate(ansatz.functions):
+        phase = sum((k + 2 + i) * c for k, c in enumerate(ansatz.problem.coordinates))
+        out[f] = sp.sin(phase + sp.Rational(1, 3)) + sp.Rational(1, 2) + phase / 10
+    return out
+
+
+def composed(ansatz: Ansatz):
+    """Each unknown as a function of the coordinates."""
+    table = free_functions(ansatz)
+    return dict(zip(ansatz.problem.unknowns, (e.xreplace(table) for e in ansatz.expressions), strict=True))
+
+
+def at(expression, problem, points):
+    (value,) = Program([expression.doit()], problem.coordinates)(*points.T)
+    return np.broadcast_to(np.asarray(value, float), len(points))
+
+
+def jets_at(ansatz, expression, points, normals=None):
+    """An expression of jets of the free functions, at points."""
+    problem, table = ansatz.problem, free_functions(ansatz)
+    symbols = jet_symbols(expression)
+    values = []
+    for s in symbols:
+        f = table[ansatz.functions[ansatz.index(s)]]
+        counts = [(c, n) for c, n in zip(problem.coordinates, s.jet.orders, strict=True) if n]
+        values.append(at(f.diff(*counts) if counts else f, problem, points))
+    components = [normal(c) for c in problem.space]
+    columns = np.zeros((len(problem.space), len(points))) if normals is None else normals[:, -len(problem.space) :].T
+    (value,) = Program([expression], [*problem.coordinates, *components, *symbols])(*points.T, *columns, *values)
+    return np.broadcast_to(np.asarray(value, float), len(points))
+
+
+def check_data_hold(problem, pieces):
+    """u equals its data on each of the pieces."""
+    ansatz = Hard().ansatz(problem)
+    found = composed(ansatz)
+    for row in classify(problem):
+        if row.piece not in pieces:
+            continue
+        points, _ = problem.spacetime.sample_piece(row.piece, 40, np.random.default_rng(3))
+        u = found[problem.unknowns[problem.names.index(row.unknown)]]
+        value = u.diff(problem.time, row.time_order) if row.time_order else u
+        np.testing.assert_allclose(at(value, problem, points), at(row.value, problem, points), atol=1e-12)
+    return ansatz
+
+
+def check_residuals(problem, constraints):
+    """Residuals through the ansatz are those of the composed function."""
+    ansatz = constraints.ansatz(problem)
+    table = composed(ansatz)
+    points = problem.spacetime.sample(30, np.random.default_rng(4))
+    for through, equation in zip(ansatz.residuals, problem.equations, strict=True):
+        direct = at(with_values(equation).xreplace(table), problem, points)
+        np.testing.assert_allclose(jets_at(ansatz, through, points), direct, rtol=1e-9, atol=1e-9)
+    return ansatz
+
+
+def rod():
+    """Values that change in time on both sides, and compatible initial data."""
+    u = sp.Function("u")(t, x)
+    k = parameter("k", sp.Rational(1, 3))
+    box = Box({t: (1, 3), x: (-1, 2)})
+    exact = sp.sin(x + t) + x**2
+    problem = Problem("rod", [D(u, t) - k * D(u**2, x, 2)], [u], box, [initial(u, 0), dirichlet(u, 0)], t)
+    return problem.manufactured(exact)
+
+
+def membrane():
+    """Second order in time on a rectangle, with values on all four sides."""
+    u = sp.Function("u")(t, x, y)
+    box = Box({t: (0, 2), x: (0, 1), y: (-1, 3)})
+    conditions = [initial(u, 0), initial_rate(u, 0), dirichlet(u, 0)]
+    problem = Problem("membrane", [D(u, t, 2) - laplacian(u, (x, y))], [u], box, conditions, t)
+    return problem.manufactured(sp.cos(t + x) * sp.exp(y / 2) + t * x)
+
+
+def plate():
+    """Values on two sides that meet, normal derivatives on the others."""
+    u = sp.Function("u")(x, y)
+    box = Box({x: (0, 1), y: (0, 2)})
+    conditions = [dirichlet(u, 0, on=["left", "bottom"]), neumann(u, 0, on=["right", "top"])]
+    return Problem("plate", [laplacian(u, (x, y)) + u**3], [u], box, conditions).manufactured(sp.exp(x) * sp.sin(y))
+
+
+def pair():
+    """Two unknowns with conditions of different kinds on a strip."""
+    u, v = (sp.Function(name)(t, x) for name in "uv")
+    conditions = [initial(u, 0), initial(v, 0), dirichlet(u, 0, on="left"), neumann(u, 0, on="right"), neumann(v, 0)]
+    equations = [D(u, t) - D(u, x, 2) + u * v, D(v, t) - D(v, x, 2) - D(u, x)]
+    problem = Problem("pair", equations, [u, v], Box({t: (0, 1), x: (0, 1)}), conditions, t)
+    return problem.manufactured({u: sp.cos(x - t), v: sp.sin(2 * x) + t})
+
+
+def test_data_hold_on_both_sides_and_initially():
+    ansatz = check_data_hold(rod(), ("initial", "left", "right"))
+    assert ansatz.open_rows == ()
+    assert ansatz.open_residuals == ()
+
+
+def test_values_and_rates_hold_for_second_order_in_time_on_a_rectangle():
+    ansatz = check_data_hold(membrane(), ("initial", "left", "right", "bottom", "top"))
+    assert ansatz.open_rows == ()
+
+
+def test_values_hold_beside_normal_derivatives_which_stay_open():
+    ansatz = check_data_hold(plate(), ("left", "bottom"))
+    assert [(type(r), r.piece) for r in ansatz.open_rows] == [(Robin, "right"), (Robin, "top")]
+
+
+def test_each_unknown_has_its_own_conditions():
+    problem = pair()
+    ansatz = Hard().ansatz(problem)
+    assert [(r.unknown, r.piece) for r in ansatz.open_rows] == [("u", "right"), ("v", "left"), ("v", "right")]
+    for name in ("u", "v"):
+        index = problem.names.index(name)
+        table = composed(ansatz)
+        points, _ = problem.spacetime.sample_piece("initial", 20, np.random.default_rng(0))
+        exact = problem.exact_expressions[index]
+        np.testing.assert_allclose(at(table[problem.unknowns[index]], problem, points), at(exact, problem, points))
+
+
+def test_shipped_problems_with_values_on_their_sides_hold_them(shipped):
+    for name in ("heat", "burgers", "wave", "poisson_1d", "helmholtz_2d"):
+        problem = shipped[name]
+        check_data_hold(problem, problem.spacetime.pieces)
+
+
+def test_the_free_function_reaches_every_inner_point():
+    for problem in (rod(), membrane(), plate(), pair()):
+        ansatz = Hard().ansatz(problem)
+        points = problem.spacetime.sample(50, np.random.default_rng(5))
+        for e, f in zip(ansatz.expressions, ansatz.functions, strict=True):
+            factor = sp.diff(e.xreplace({f: sp.Symbol("N")}), sp.Symbol("N"))
+            assert (np.abs(at(factor, problem, points)) > 1e-9).all()
+
+
+def test_where_data_disagree_the_boundary_wins():
+    u = sp.Function("u")(t, x)
+    conditions = [initial(u, 1), dirichlet(u, 0)]
+    with pytest.warns(UserWarning, match="differ"):
+        problem = Problem("quench", [D(u, t) - D(u, x, 2)], [u], Box({t: (0, 1), x: (0, 1)}), conditions, t)
+    check_data_hold(problem, ("left", "right"))
+
+
+@pytest.mark.parametrize("constraints", [Hard(), Soft()])
+@pytest.mark.parametrize("problem", [rod(), membrane(), plate(), pair()], ids=lambda p: p.name)
+def test_residuals_through_the_ansatz_are_those_of_the_composed_function(problem, constraints):
+    ansatz = check_residuals(problem, constraints)
+    table = composed(ansatz)
+    for row, through in zip(ansatz.open_rows, ansatz.open_residuals, strict=True):
+        points, normals = problem.spacetime.sample_piece(row.piece, 20, np.random.default_rng(6))
+        condition = next(
+            c for c in problem.conditions if row.piece in problem.pieces_of(c)
+            and any(str(u) in str(c.residual) for u in problem.unknowns if u.func.__name__ == row.unknown)
+            and classify_one(c, problem, row)
+        )  # fmt: skip
+        direct = condition_at(condition, problem, table, points, normals)
+        np.testing.assert_allclose(jets_at(ansatz, through, points, normals), direct, rtol=1e-9, atol=1e-9)
+
+
+def classify_one(condition, problem, row):
+    from pinnlab.forms.boundary import resolved
+
+    return resolved(condition.residual, problem) == row.residual
+
+
+def condition_at(condition, problem, table, points, normals):
+    """A condition on a known function, the boundary operators written out by plain sympy."""
+    from pinnlab.symbols import NormalDerivative, Rate
+
+    e = with_values(condition.residual)
+    for node in e.atoms(NormalDerivative, Rate):
+        (u,) = node.args
+        if isinstance(node, Rate):
+            value = table[u].diff(problem.time)
+        else:
+            value = sp.Add(*(normal(c) * table[u].diff(c) for c in problem.space))
+        e = e.xreplace({node: value})
+    e = e.xreplace(table).doit()
+    columns = [*points.T, *normals[:, -len(problem.space) :].T]
+    (value,) = Program([e], [*problem.coordinates, *(normal(c) for c in problem.space)])(*columns)
+    return np.broadcast_to(np.asarray(value, float), len(points))
+
+
+def test_derivatives_of_the_unknowns_through_the_ansatz():
+    problem = membrane()
+    ansatz = Hard().ansatz(problem)
+    (u,) = composed(ansatz).values()
+    points = problem.spacetime.sample(20, np.random.default_rng(7))
+    for orders in ((0, 0, 0), (1, 0, 0), (0, 2, 1)):
+        counts = [(c, n) for c, n in zip(problem.coordinates, orders, strict=True) if n]
+        direct = at(u.diff(*counts) if counts else u, problem, points)
+        np.testing.assert_allclose(jets_at(ansatz, ansatz.derivatives(orders)[0], points), direct, rtol=1e-10, atol=1e-10)
+
+
+def test_soft_leaves_every_condition_open():
+    problem = pair()
+    ansatz = Soft().ansatz(problem)
+    assert ansatz.open_rows == classify(problem)
+    assert ansatz.expressions == ansatz.functions
+
+
+def test_of_two_conditions_on_a_side_the_value_is_built_in_and_the_other_stays():
+    w = sp.Function("w")(x)
+    conditions = [dirichlet(w, 1), neumann(w, 2)]
+    problem = Problem("beam", [D(w, x, 4) - 1], [w], Box({x: (0, 1)}), conditions)
+    ansatz = Hard().ansatz(problem)
+    assert [(type(r), r.piece) for r in ansatz.open_rows] == [(Robin, "left"), (Robin, "right")]
+    (found,) = composed(ansatz).values()
+    np.testing.assert_allclose(at(found, problem, np.array([[0.0], [1.0]])), 1)
+
+
+def test_data_that_hold_the_normal_stay_open():
+    w = sp.Function("w")(x)
+    problem = Problem("ramp", [D(w, x, 2)], [w], Box({x: (0, 1)}), [dirichlet(w, normal(x))])
+    ansatz = Hard().ansatz(problem)
+    assert len(ansatz.open_rows) == 2
+    assert ansatz.expressions == ansatz.functions
+
+
+def test_conditions_that_are_no_values_stay_open():
+    w = sp.Function("w")(x)
+    nonlinear = [Condition(w**2 - 1, "left"), dirichlet(w, 0, on="right")]
+    problem = Problem("root", [D(w, x, 2)], [w], Box({x: (0, 1)}), nonlinear)
+    ansatz = Hard().ansatz(problem)
+    assert [(type(r), r.piece) for r in ansatz.open_rows] == [(General, "left")]
+    (found,) = composed(ansatz).values()
+    assert at(found, problem, np.array([[1.0]])) == 0
+    assert at(found, problem, np.array([[0.0]])) != 0
+
+
+class Blob(Domain):
+    """A region that is no box."""
+
+    coordinates = (x, y)
+    pieces = ("rim",)
+
+    def contains(self, points):
+        return np.ones(len(points), bool)
+
+    def sample(self, n, rng):
+        return rng.random((n, 2))
+
+    def sample_piece(self, piece, n, rng):
+        return rng.random((n, 2)), np.ones((n, 2))
+
+
+def test_hard_conditions_on_a_region_that_is_no_box_are_refused():
+    u = sp.Function("u")(x, y)
+    problem = Problem("blob", [laplacian(u, (x, y))], [u], Blob(), [dirichlet(u, 0)])
+    with pytest.raises(UnsupportedProblem, match=r"Hard on 'blob': .* use constraints=Soft\(\)"):
+        Hard().ansatz(problem)
+    assert len(Soft().ansatz(problem).open_rows) == 1
+
+
+U = sp.Function("u")(x, y)
+HOISTED = [
+    sp.sin(x) * D(U, x) + sp.cos(y) * D(U, x) * U + sp.exp(x) + 3,
+    sp.sin(sp.exp(x * y) * U + x) ** 2 / (1 + U**2) ** (2 + x),
+    sp.Max(U, x) + sp.Piecewise((U, x < sp.S.Half), (U**2 * y, True)),
+    sp.Piecewise((U, U < x * y), (sp.sin(x), x > y), (2 * U, True)),
+    sp.Heaviside(U - x, sp.S.Half) * normal(x) + 0 * U,
+]
+
+
+@pytest.mark.parametrize("expression", HOISTED, ids=str)
+def test_hoisting_changes_no_value(expression):
+    e = to_jets(expression, (x, y))
+    hoisted = Hoisted.of([e])
+    rng = np.random.default_rng(8)
+    points = rng.uniform(0.1, 1, (50, 3))
+    arguments = [x, y, normal(x)]
+    symbols = jet_symbols(e)
+    values = rng.uniform(0.1, 1, (len(symbols), 50))
+    coefficients = Program(list(hoisted.coefficients.values()), arguments)(*points.T)
+    spread = [np.broadcast_to(np.asarray(c, float), 50) for c in coefficients]
+    (found,) = Program(hoisted.expressions, [*symbols, *hoisted.coefficients])(*values, *spread)
+    (expected,) = Program([e], [*arguments, *symbols])(*points.T, *values)
+    np.testing.assert_allclose(np.broadcast_to(found, 50), np.broadcast_to(expected, 50), rtol=1e-12)
+    tensors = [torch.as_tensor(c.copy()) for c in (*values, *spread)]
+    (in_torch,) = Program(hoisted.expressions, [*symbols, *hoisted.coefficients])(*tensors)
+    np.testing.assert_allclose(in_torch.numpy(), np.broadcast_to(expected, 50), rtol=1e-12)
+    assert hoisted.symbols == symbols
+
+
+def test_hoisted_expressions_hold_no_coordinate_and_share_equal_coefficients():
+    e = to_jets(sp.sin(x) * D(U, x) + sp.sin(x) * U**2, (x, y))
+    hoisted = Hoisted.of([e, e * 2])
+    assert not {x, y} & set().union(*(h.free_symbols for h in hoisted.expressions))
+    assert sorted(map(str, hoisted.coefficients.values())) == ["2*sin(x)", "sin(x)"]

@@ -1,0 +1,136 @@
+"""Distances between fields, by hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from pinnlab import Box, D, Problem, dirichlet, initial, laplacian, neumann
+from pinnlab.field import ExactField, Field
+from pinnlab.metrics import (
+    METRICS,
+    Samples,
+    comparison_axes,
+    free_up_to_a_constant,
+    max_error,
+    relative_h1,
+    relative_l2,
+    sample,
+)
+
+t, x, y = sp.symbols("t x y", real=True)
+
+
+def samples(values, gradient):
+    return Samples(np.array(values, float), np.array(gradient, float), np.zeros(0))
+
+
+def test_metrics_by_hand():
+    v = samples([[3.0, 4.0]], [[[0.0, 12.0]]])
+    u = samples([[3.0, 4.5]], [[[1.0, 12.0]]])
+    assert relative_l2(u, v) == pytest.approx(0.5 / 5)
+    assert max_error(u, v) == 0.5
+    assert relative_h1(u, v) == pytest.approx(math.sqrt(0.25 + 1) / 13)
+    assert [m.__name__ for m in METRICS] == ["relative_l2", "max_error", "relative_h1"]
+
+
+def test_metrics_are_not_symmetric_and_vanish_for_equal_fields():
+    v, u = samples([[1.0, 0.0]], [[[0.0, 0.0]]]), samples([[2.0, 0.0]], [[[0.0, 0.0]]])
+    assert relative_l2(u, v) == 1
+    assert relative_l2(v, u) == 0.5
+    assert [m(v, v) for m in METRICS] == [0, 0, 0]
+
+
+def test_errors_against_zero_are_absolute():
+    assert relative_l2(samples([[3.0, 4.0]], [[[0, 0]]]), samples([[0.0, 0.0]], [[[0, 0]]])) == 5
+
+
+def test_a_field_that_is_not_finite_has_no_finite_error():
+    v = samples([[1.0, 1.0]], [[[0.0, 0.0]]])
+    assert not any(math.isfinite(m(samples([[np.nan, 1.0]], [[[0, 0]]]), v)) for m in METRICS)
+
+
+def test_samples_are_in_the_order_of_coordinates_with_the_gradient_in_space(shipped):
+    u = sp.Function("u")(t, x, y)
+    box = Box({t: (0, 1), x: (0, 1), y: (0, 2)})
+    exact = t + 10 * x + 100 * y
+    problem = Problem("plane", [D(u, t) - laplacian(u, (x, y))], [u], box, [initial(u, 0), dirichlet(u, 0)], t)
+    field = ExactField.of(problem.manufactured(exact))
+    axes = [np.array([0.0, 1.0]), np.array([0.0, 0.5, 1.0]), np.array([0.0, 1.0, 1.5, 2.0])]
+    found = sample(field, axes)
+    assert found.values.shape == (1, 2, 3, 4)
+    assert found.values[0, 1, 2, 3] == 1 + 10 + 200
+    assert found.gradient.shape == (1, 2, 2, 3, 4)
+    assert set(found.gradient[0, 0].ravel()) == {10.0}
+    assert set(found.gradient[0, 1].ravel()) == {100.0}
+    np.testing.assert_array_equal(found.times, axes[0])
+
+
+def test_an_ode_has_no_gradient():
+    q = sp.Function("q")(t)
+    problem = Problem("decay", [D(q, t) + q], [q], Box({t: (0, 1)}), [initial(q, 1)], t, reference=sp.exp(-t))
+    found = sample(ExactField.of(problem), comparison_axes(problem, 50))
+    assert found.gradient.shape == (1, 0, 50)
+    v = Samples(found.values + 1, found.gradient, found.times)
+    assert relative_h1(v, found) == relative_l2(v, found)
+
+
+def test_comparison_axes_cover_the_box_and_keep_the_budget(shipped):
+    for problem in shipped.values():
+        axes = comparison_axes(problem, 20_000)
+        assert 5_000 < math.prod(map(len, axes)) < 30_000, problem.name
+    time, space = comparison_axes(shipped["burgers_periodic"], 20_000)
+    assert len(space) == 2 * len(time)
+    assert (time[0], time[-1], space[0]) == (0, 1, 0)
+    assert space[-1] == pytest.approx(2 * np.pi * (1 - 1 / len(space)))
+    _, open_axis = comparison_axes(shipped["burgers"], 20_000)
+    assert open_axis[-1] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "free"),
+    [("navier_stokes_vorticity", {"psi"}), ("burgers", set()), ("wave", set()), ("poisson_1d", set()),
+     ("poisson_2d", set()), ("lorenz", set()), ("reaction_diffusion", set())],
+)  # fmt: skip
+def test_only_a_stream_function_is_free_up_to_a_constant(shipped, name, free):
+    assert free_up_to_a_constant(shipped[name]) == free
+
+
+def test_conditions_decide_what_is_free_up_to_a_constant():
+    u = sp.Function("u")(x)
+    box = Box({x: (0, 1)})
+    assert free_up_to_a_constant(Problem("p", [D(u, x, 2) - 1], [u], box, [neumann(u, x)])) == {"u"}
+    fixed = [neumann(u, 1, on="right"), dirichlet(u, 0, on="left")]
+    assert free_up_to_a_constant(Problem("p", [D(u, x, 2) - 1], [u], box, fixed)) == frozenset()
+
+
+@dataclass(frozen=True)
+class Shifted(Field):
+    """Another field plus a constant in one unknown."""
+
+    problem: Problem
+    inner: Field
+    shift: np.ndarray
+
+    def __call__(self, points):
+        return self.inner(points) + self.shift * (1 + points[:, :1])
+
+    def derivative(self, orders):
+        return self.inner.derivative(orders)
+
+
+def test_fields_that_differ_by_such_a_constant_are_equal_and_others_are_not(shipped):
+    flow = shipped["navier_stokes_vorticity"]
+    w, psi = flow.unknowns
+    problem = flow.manufactured({w: sp.cos(x) * sp.exp(-t), psi: sp.sin(y) + sp.cos(x)})
+    truth, axes = ExactField.of(problem), comparison_axes(problem, 4_000)
+    wanted = sample(truth, axes)
+    # The shift grows in time: the constant is one in space, at every time its own.
+    free = sample(Shifted(problem, truth, np.array([0.0, 3.0])), axes)
+    assert max(m(free, wanted) for m in METRICS) < 1e-14
+    fixed = sample(Shifted(problem, truth, np.array([3.0, 0.0])), axes)
+    assert max_error(fixed, wanted) == pytest.approx(6)

@@ -1,0 +1,293 @@
+"""References: the bound is a bound, and it is not far from the error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from pinnlab import (
+    Box,
+    Chebyshev,
+    Collocation,
+    D,
+    Dop853,
+    Etdrk4,
+    FiniteDifferences,
+    MethodOfLines,
+    Problem,
+    Radau,
+    SolveFailed,
+    Status,
+    UnsupportedProblem,
+    cross_check,
+    dirichlet,
+    initial,
+    reference,
+    refine,
+)
+from pinnlab.field import ExactField, Field
+from pinnlab.metrics import METRICS
+from pinnlab.reference import candidates, error_against, independent
+from pinnlab.solver import CPU, Method, Refinable
+
+t, x = sp.symbols("t x", real=True)
+u = sp.Function("u")(t, x)
+EXACT = ("advection", "burgers_periodic", "heat", "helmholtz_2d", "kdv_soliton", "poisson_1d", "poisson_2d", "wave")
+
+
+def check_bound(solution, widest=100):
+    """True error <= bound <= widest * true error in relative L2; and the bound of each metric is one."""
+    true = error_against(solution.field, ExactField.of(solution.problem))
+    assert solution.error_bound <= widest * max(true["relative_l2"], 1e-15)
+    for metric in METRICS:
+        assert true[metric.__name__] <= solution.bound.metrics[metric.__name__], metric.__name__
+    return true
+
+
+def test_every_shipped_problem_with_an_exact_solution_is_tested_here(shipped):
+    assert {n for n, p in shipped.items() if p.reference is not None} == {*EXACT, "burgers"}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_the_true_error_is_within_the_bound_and_the_bound_within_its_hundredfold(shipped, name):
+    solution = reference(shipped[name], 1e-6)
+    assert solution.bound.reached
+    assert solution.error_bound <= 1e-6 == solution.bound.requested
+    assert solution.status is Status.DONE
+    check_bound(solution)
+
+
+def test_the_bound_holds_for_a_shock_too(shipped):
+    problem = shipped["burgers"].with_parameters(nu=sp.Float(0.1) / sp.pi)
+    from pinnlab.exact import cole_hopf
+
+    def exact(points):
+        return cole_hopf(points, viscosity=0.1 / np.pi, amplitude=-1.0, wavenumber=np.pi)
+
+    solution = reference(replace(problem, reference=exact), 1e-3)
+    assert solution.bound.reached
+    check_bound(solution)
+
+
+@pytest.mark.slow
+def test_the_bound_holds_for_the_burgers_shock_at_full_tolerance(shipped):
+    solution = reference(shipped["burgers"], 1e-6)
+    assert solution.bound.reached
+    check_bound(solution)
+
+
+def test_the_bound_holds_at_every_time(shipped):
+    problem = shipped["heat"]
+    solution = reference(problem, 1e-4)
+    exact = ExactField.of(problem)
+    places = np.linspace(0, 1, 101)
+    for time, bound in zip(solution.bound.times[::20], solution.bound.in_time["u"][::20], strict=True):
+        points = np.stack([np.full(101, time), places], axis=1)
+        assert np.abs(solution.field(points) - exact(points)).max() <= bound
+
+
+def test_the_exact_solution_is_not_looked_at(shipped):
+    problem = shipped["advection"]
+    with_it, without = (reference(p, 1e-4) for p in (problem, replace(problem, reference=None)))
+    assert with_it.solver == without.solver
+    assert with_it.error_bound == without.error_bound
+
+
+def test_shares_and_seconds_belong_to_the_whole_search(shipped):
+    solution = reference(shipped["heat"], 1e-4)
+    assert solution.error_bound == pytest.approx(solution.bound.space + solution.bound.time, rel=1e-3)
+    assert min(solution.bound.space, solution.bound.time) > 0
+    assert solution.seconds > 0
+    steady = reference(shipped["poisson_1d"], 1e-4)
+    assert steady.bound.time == 0
+    assert steady.bound.times.size == 0
+    assert steady.bound.in_time["u"].shape == ()
+
+
+def test_a_tolerance_below_rounding_is_not_reached_and_says_so(shipped):
+    solution = reference(shipped["poisson_1d"], 1e-18)
+    assert not solution.bound.reached
+    assert 0 < solution.error_bound < 1e-10
+    check_bound(solution)
+
+
+def test_no_further_refinement_is_started_when_the_time_is_up(shipped):
+    solution = reference(shipped["kdv_soliton"], 1e-12, max_seconds=0.0)
+    assert not solution.bound.reached
+    # Only the distance to the coarser resolution is known then, far above the error of the finer one.
+    check_bound(solution, widest=1000)
+
+
+def test_monitors_see_every_step_of_every_resolution(shipped):
+    steps = []
+    reference(shipped["poisson_1d"], 1e-3, monitors=[lambda p: steps.append(p.step)])
+    assert steps.count(1) >= 2
+
+
+@pytest.mark.parametrize("rtol", [0.0, -1.0, float("nan")])
+def test_a_tolerance_is_positive(shipped, rtol):
+    with pytest.raises(ValueError, match="rtol must be positive"):
+        reference(shipped["heat"], rtol)
+
+
+def test_a_problem_that_no_classical_solver_takes_is_refused_with_all_reasons():
+    box = Box({t: (0, 1), x: (0, 1)}, periodic=[x])
+    problem = Problem("mixed", [D(D(u, t), x, 2) - D(u, t) + u], [u], box, [initial(u, 0)], t)
+    with pytest.raises(UnsupportedProblem, match="no classical solver takes 'mixed'") as refusal:
+        reference(problem)
+    for name in ("etdrk4: ", "method-of-lines: ", "collocation: "):
+        assert name in str(refusal.value)
+
+
+def test_candidates_are_those_that_take_the_problem(shipped):
+    kinds = {name: [type(s) for s in candidates(shipped[name])] for name in ("burgers", "poisson_1d", "kdv_soliton")}
+    assert set(kinds["burgers"]) == {MethodOfLines}
+    assert set(kinds["poisson_1d"]) == {Collocation}
+    assert kinds["kdv_soliton"][0] is Etdrk4
+
+
+# -- cross checks -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["heat", "poisson_2d", "advection"])
+def test_two_independent_methods_agree(shipped, name):
+    check = cross_check(reference(shipped[name], 1e-3), 1e-3)
+    assert check.agrees
+    assert 0 < check.difference <= check.allowed <= 2e-3
+    assert check.allowed == pytest.approx(check.first.error_bound + check.second.error_bound)
+
+
+def test_a_reference_that_is_wrong_is_found_out(shipped):
+    first = reference(shipped["heat"], 1e-3)
+    wrong = replace(first, field=reference(shipped["heat"].with_parameters(alpha=0.11), 1e-3).field)
+    assert not cross_check(wrong, 1e-3).agrees
+
+
+def test_the_second_method_is_another_one(shipped):
+    heat = shipped["heat"]
+    assert type(independent(heat, MethodOfLines(FiniteDifferences(64), Radau())).space) is Chebyshev
+    assert isinstance(independent(shipped["advection"], Etdrk4(64)), MethodOfLines)
+    assert type(independent(shipped["lorenz"], MethodOfLines(time=Dop853())).time) is Radau
+    only = replace(shipped["navier_stokes_vorticity"])
+    with pytest.raises(UnsupportedProblem, match="no second classical solver takes 'navier_stokes_vorticity'"):
+        independent(only, Etdrk4(64))
+
+
+# -- a solver whose every answer is known -------------------------------------------------------------------
+
+LINE = Problem("line", [D(u, t) - u], [u], Box({t: (0, 1), x: (0, 1)}), [initial(u, x)], t, reference=x * sp.exp(t))
+STEADY_U = sp.Function("w")(x)
+
+
+@dataclass(frozen=True)
+class Scaled(Field):
+    """The exact solution times a number."""
+
+    problem: Problem
+    factor: float
+    inner: Field
+
+    def __call__(self, points):
+        return self.factor * self.inner(points)
+
+    def derivative(self, orders):
+        return replace(self, inner=self.inner.derivative(orders))
+
+
+@dataclass
+class Done:
+    steps: int
+
+
+@dataclass(frozen=True)
+class Known(Refinable):
+    """Relative error space_error 4^-level + time_error 2^-level; the reference may not know them."""
+
+    space: int = 0
+    time: int = 0
+    space_error: float = 1e-2
+    time_error: float = 1e-3
+    finest: int = 30
+    fails_above: int = 99
+    fails_below: int = 0
+    solved: ClassVar[list[tuple[int, int]]] = []
+
+    def compile(self, problem, device=CPU):
+        return KnownMethod(self, problem)
+
+    def finer_in_space(self, problem):
+        return replace(self, space=self.space + 1) if self.space < self.finest else None
+
+    def finer_in_time(self, problem):
+        return replace(self, time=self.time + 1) if self.time < self.finest else None
+
+
+@dataclass(frozen=True)
+class KnownMethod(Method[Done]):
+    solver: Known
+    problem: Problem
+
+    def init(self, seed):
+        return Done(0)
+
+    def step(self, state):
+        s = self.solver
+        if s.space > s.fails_above or s.space < s.fails_below:
+            raise SolveFailed("it blew up")
+        return Done(1), {}
+
+    def status(self, state):
+        return Status.DONE if state.steps else Status.RUNNING
+
+    def field(self, state):
+        s = self.solver
+        error = s.space_error * 4.0**-s.space + s.time_error * 2.0**-s.time
+        return Scaled(self.problem, 1 + error, ExactField.of(self.problem))
+
+
+def test_space_and_time_are_refined_as_far_as_each_needs():
+    solution = refine(LINE, Known(), 1e-4)
+    # Twice 3/4 of 1e-2 4^-k is below rtol / 2 from k = 5 on, twice 1/2 of 1e-3 2^-k from k = 5 on.
+    assert (solution.solver.space, solution.solver.time) == (5, 5)
+    assert solution.bound.space == pytest.approx(2 * 0.75 * 1e-2 / 4**5, rel=1e-3)
+    assert solution.bound.time == pytest.approx(2 * 0.5 * 1e-3 / 2**5, rel=1e-3)
+    check_bound(solution)
+
+
+def test_where_no_finer_resolution_is_left_the_distance_to_the_coarser_one_is_told():
+    solution = refine(LINE, Known(finest=2), 1e-6)
+    assert not solution.bound.reached
+    assert solution.bound.space == pytest.approx(2 * 3 * 1e-2 / 4**2, rel=2e-2)
+    check_bound(solution)
+
+
+def test_a_direction_that_cannot_be_refined_at_all_gives_no_bound_of_zero():
+    with pytest.raises(SolveFailed, match="no error bound can be given"):
+        refine(LINE, Known(finest=0), 1e-6)
+
+
+def test_a_solver_that_fails_when_refined_gives_no_bound():
+    with pytest.raises(SolveFailed, match=r"gave an answer at Known\(space=2.* and fails at the finer Known\(space=3"):
+        refine(LINE, Known(fails_above=2), 1e-9)
+
+
+def test_a_solver_that_fails_when_coarse_is_refined_until_it_stands():
+    solution = refine(LINE, Known(fails_below=3), 1e-3)
+    assert solution.solver.space >= 3
+    check_bound(solution)
+
+
+def test_a_solver_that_fails_everywhere_says_so():
+    with pytest.raises(SolveFailed, match="fails at every resolution up to"):
+        refine(LINE, Known(fails_below=99, finest=5), 1e-3)
+
+
+def test_an_ill_posed_problem_has_no_reference():
+    w = sp.Function("w")(x)
+    problem = Problem("resonant", [D(w, x, 2) + w - sp.sin(x)], [w], Box({x: (0, sp.pi)}), [dirichlet(w, 0)])
+    with pytest.raises(SolveFailed):
+        reference(problem, 1e-6, max_seconds=0.5)

@@ -73,7 +73,7 @@ class Row:
         """The value as a reader should see it: no error is told below the reference's own bound."""
         if self.value is None:
             return f"n/a: {self.reason}"
-        if 0 < self.bound and self.value <= self.bound:
+        if self.bound > 0 and self.value <= self.bound:
             return f"≤ {self.bound:.1e}"
         return f"{self.value:.2e}"
 

@@ -91,7 +91,9 @@ def intervals(problem: Problem) -> dict[str, tuple[float, float]]:
     """
     if not isinstance(problem.region, Box):
         raise ValueError(f"problem {problem.name!r}: {problem.region} is no box, so it has no tensor grid")
-    out = {} if problem.interval is None else {problem.interval.time.name: (problem.interval.start, problem.interval.end)}
+    out = (
+        {} if problem.interval is None else {problem.interval.time.name: (problem.interval.start, problem.interval.end)}
+    )
     return out | {c.name: b for c, b in problem.region.bounds.items()}
 
 

@@ -38,7 +38,7 @@ Metric = Callable[[Samples, Samples], float]
 
 def relative_l2(u: Samples, v: Samples) -> float:
     """||u - v|| / ||v|| in L2 over space-time, all unknowns together."""
-    return _ratio(np.linalg.norm(u.values - v.values), np.linalg.norm(v.values))
+    return _ratio(float(np.linalg.norm(u.values - v.values)), float(np.linalg.norm(v.values)))
 
 
 def max_error(u: Samples, v: Samples) -> float:
@@ -56,7 +56,7 @@ def relative_h1(u: Samples, v: Samples) -> float:
 METRICS: tuple[Metric, ...] = (relative_l2, max_error, relative_h1)
 
 
-def comparison_axes(problem: Problem, budget: int = 200_000) -> list[np.ndarray]:
+def comparison_axes(problem: Problem, budget: int = 60_000) -> list[np.ndarray]:
     """Nodes per coordinate on which fields of a problem are compared, equispaced and about `budget` in all.
 
     Space gets twice as many nodes as time; along a periodic axis the end that repeats the start is left out.
@@ -76,9 +76,7 @@ def sample(u: Field, axes: Sequence[np.ndarray]) -> Samples:
     problem = u.problem
     dim, first = len(problem.coordinates), 0 if problem.time is None else 1
     values = _stack(u, axes)
-    gradient = [
-        _stack(u.derivative([int(i == k) for i in range(dim)]), axes) for k in range(first, dim)
-    ]
+    gradient = [_stack(u.derivative([int(i == k) for i in range(dim)]), axes) for k in range(first, dim)]
     space = tuple(range(first, dim))
     for i, name in enumerate(problem.names):
         if space and name in free_up_to_a_constant(problem):

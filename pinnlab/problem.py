@@ -199,9 +199,7 @@ class Problem:
                 value = sp.Add(*(normal(c) * sp.diff(table[u], c) for c in self.space))
             expression = expression.xreplace({operator: value})
         if expression.has(OutwardFlux):
-            raise ValueError(
-                f"manufactured {self.name!r}: write the flux condition {expression} = 0 out in full"
-            )
+            raise ValueError(f"manufactured {self.name!r}: write the flux condition {expression} = 0 out in full")
         return expression.xreplace(dict(table)).doit()
 
     # -- identity and display ------------------------------------------------------------------------------
@@ -252,21 +250,18 @@ class Problem:
     def _repr_latex_(self) -> str:
         lines = [f"{sp.latex(e)} &= 0" for e in self.equations]
         lines += [
-            rf"{sp.latex(c.residual)} &= 0 \quad\text{{on {', '.join(self.pieces_of(c))}}}"
-            for c in self.conditions
+            rf"{sp.latex(c.residual)} &= 0 \quad\text{{on {', '.join(self.pieces_of(c))}}}" for c in self.conditions
         ]
         return "$$\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}$$"
 
     def _repr_html_(self) -> str:
         equations = "".join(f"<div>$\\displaystyle {sp.latex(e)} = 0$</div>" for e in self.equations)
         rows = "".join(
-            f"<tr><td>{html.escape(', '.join(self.pieces_of(c)))}</td>"
-            f"<td>${sp.latex(c.residual)} = 0$</td></tr>"
+            f"<tr><td>{html.escape(', '.join(self.pieces_of(c)))}</td><td>${sp.latex(c.residual)} = 0$</td></tr>"
             for c in self.conditions
         )
         values = "".join(
-            f"<tr><td>{html.escape(p.name)}</td><td>{html.escape(str(p.value))}</td></tr>"
-            for p in self.parameters
+            f"<tr><td>{html.escape(p.name)}</td><td>{html.escape(str(p.value))}</td></tr>" for p in self.parameters
         )
         return (
             f"<h4>{html.escape(self.name)}</h4>{equations}<p>{html.escape(str(self.domain))}</p>"
@@ -304,16 +299,12 @@ def _expressions(reference: Any, unknowns: Sequence[Expr], name: str) -> tuple[E
     if isinstance(reference, list | tuple):
         reference = tuple(reference)
         if len(reference) != len(unknowns):
-            raise ValueError(
-                f"problem {name!r}: {len(reference)} exact expressions for {len(unknowns)} unknowns"
-            )
+            raise ValueError(f"problem {name!r}: {len(reference)} exact expressions for {len(unknowns)} unknowns")
         return tuple(map(sp.sympify, reference))
     if reference is None or (callable(reference) and not isinstance(reference, sp.Basic)):
         return None
     if len(unknowns) != 1:
-        raise ValueError(
-            f"problem {name!r}: the exact solution must name each of {', '.join(map(str, unknowns))}"
-        )
+        raise ValueError(f"problem {name!r}: the exact solution must name each of {', '.join(map(str, unknowns))}")
     return (sp.sympify(reference),)
 
 

@@ -222,8 +222,9 @@ class _Refinement:
             in_time = solver.finer_in_time(self._problem)
             finer = (in_time or solver).finer_in_space(self._problem) or in_time
             if finer is None or time.perf_counter() > self._deadline:
+                why = "no finer one fits" if finer is None else "max_seconds is spent"
                 raise SolveFailed(
-                    f"{solver_name(solver)} on {self._problem.name!r} fails at every resolution up to {solver}"
+                    f"{solver_name(solver)} on {self._problem.name!r} fails at every resolution up to {solver}; {why}"
                 )
             solver = finer
 
@@ -241,14 +242,14 @@ class _Refinement:
                 return level, previous
             if solver is None:
                 raise SolveFailed(
-                    f"{level.solver} on {self._problem.name!r} is at the finest resolution within reach and cannot be "
-                    "compared with a finer one, so no error bound can be given; raise rtol"
+                    f"{level.solver} on {self._problem.name!r} is at the finest resolution within reach and cannot "
+                    "be compared with a finer one, so no error bound can be given; raise rtol"
                 )
             found = self._solve(solver)
             if found is None:
                 raise SolveFailed(
-                    f"{solver_name(solver)} on {self._problem.name!r} gave an answer at {level.solver} and fails at the "
-                    f"finer {solver}, so no error bound can be given"
+                    f"{solver_name(solver)} on {self._problem.name!r} gave an answer at {level.solver} and fails at "
+                    f"the finer {solver}, so no error bound can be given"
                 )
             distance = level.samples - found.samples
             if SAFETY * relative_l2(found.samples, level.samples) <= self._rtol / 2:

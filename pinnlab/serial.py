@@ -76,9 +76,7 @@ def encode(e: Any) -> Any:
     if isinstance(e, AppliedUndef):
         assumptions = _assumptions(e.func._kwargs)
         if sp.Function(e.func.__name__, **dict.fromkeys(assumptions, True)) != e.func:
-            raise ValueError(
-                f"function {e} cannot be stored with its assumptions; make it with real=True or none"
-            )
+            raise ValueError(f"function {e} cannot be stored with its assumptions; make it with real=True or none")
         return ["Function", e.func.__name__, assumptions, *map(encode, e.args)]
     if isinstance(e, sp.Piecewise):
         return ["Piecewise", *([encode(a.expr), encode(a.cond)] for a in e.args)]
@@ -218,9 +216,7 @@ def parse(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"problem JSON: not JSON ({error})") from None
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        raise ValueError(
-            f"problem JSON: expected an object with schema {SCHEMA}, as Problem.to_json writes it"
-        )
+        raise ValueError(f"problem JSON: expected an object with schema {SCHEMA}, as Problem.to_json writes it")
     return data
 
 
@@ -243,9 +239,7 @@ def _short(value: Any) -> str:
 
 def _integer(text: Any) -> int:
     if not isinstance(text, str) or len(text) > MAX_DIGITS or not text.removeprefix("-").isdecimal():
-        raise ValueError(
-            f"problem JSON: {_short(text)} is not an integer in quotes of at most {MAX_DIGITS} digits"
-        )
+        raise ValueError(f"problem JSON: {_short(text)} is not an integer in quotes of at most {MAX_DIGITS} digits")
     return int(text)
 
 
@@ -261,9 +255,7 @@ def _float(sign: Any, mantissa: Any, exponent: Any, precision: Any) -> sp.Float:
         raise ValueError("problem JSON: a floating-point number out of range")
     if _integer(mantissa) == 0:
         return sp.Float(0, precision=precision)
-    return sp.Float(
-        (sign, _integer(mantissa), exponent, _integer(mantissa).bit_length()), precision=precision
-    )
+    return sp.Float((sign, _integer(mantissa), exponent, _integer(mantissa).bit_length()), precision=precision)
 
 
 def _identifier(name: Any) -> str:

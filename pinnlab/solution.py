@@ -133,7 +133,9 @@ class Solution:
             problem_json=problem.to_json(),
             problem_sha256=problem.sha256,
             problem_latex=problem._repr_latex_(),
-            parameters={p.name: float(p.value) for p in problem.parameters if p.value is not None and p.value.is_number},
+            parameters={
+                p.name: float(p.value) for p in problem.parameters if p.value is not None and p.value.is_number
+            },
             solver_json=json.dumps(self.settings),
             history=dict(self.history),
             metrics={} if self.bound is None else _bound_numbers(self.bound),
@@ -198,7 +200,6 @@ class Solution:
     def _provenance(self) -> dict[str, str]:
         import torch
 
-
         return {
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "software": f"pinnlab {version()}",
@@ -242,7 +243,9 @@ def from_contents(contents: Contents) -> Solution:
     """
     problem = Problem.from_json(contents.problem_json)
     if tuple(contents.axes) != file_order(problem) or set(contents.fields) != set(problem.names):
-        raise ValueError(f"the file's fields {tuple(contents.fields)} on {tuple(contents.axes)} are not those of its problem")
+        raise ValueError(
+            f"the file's fields {tuple(contents.fields)} on {tuple(contents.axes)} are not those of its problem"
+        )
     order = [list(contents.axes).index(c.name) for c in problem.coordinates]
     values = np.stack([np.asarray(contents.fields[name], float).transpose(order) for name in problem.names])
     axes = tuple(_stencil(contents.axes[name]) for name in intervals(problem))
@@ -278,8 +281,8 @@ def _stored_bound(problem: Problem, contents: Contents) -> ErrorBound | None:
         return None
     times = np.zeros(0) if contents.time is None else contents.axes[contents.time]
     in_time = {name: np.asarray(contents.bounds[f"{name}{BOUND}"]) for name in problem.names}
-    shares = (numbers.get(f"share_{kind}", float("nan")) for kind in ("space", "time"))
-    return ErrorBound(metrics, *shares, times, in_time, numbers.get("requested", 0.0))
+    space, time = (numbers.get(f"share_{kind}", float("nan")) for kind in ("space", "time"))
+    return ErrorBound(metrics, space, time, times, in_time, numbers.get("requested", 0.0))
 
 
 def _stepwise_maximum(times: np.ndarray, nodes: np.ndarray, values: np.ndarray) -> np.ndarray:

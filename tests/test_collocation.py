@@ -135,8 +135,8 @@ def test_several_conditions_on_one_side_hold_together(space):
 
 
 def test_coefficients_of_conditions_may_vary_along_the_side():
-    grid = collocated(square([robin(w2, 1 + x, 1, y * x, on=["bottom", "top"]), dirichlet(w2, 0, on=["left", "right"])]),
-                      Chebyshev(9))  # fmt: skip
+    varying = robin(w2, 1 + x, 1, y * x, on=["bottom", "top"])
+    grid = collocated(square([varying, dirichlet(w2, 0, on=["left", "right"])]), Chebyshev(9))
     u = values(grid, np.random.default_rng(2).standard_normal(len(grid.free))).reshape(9, 9)
     upward = u @ grid.axes[1].differentiation(1).T
     nodes = grid.axes[0].nodes[1:-1]
@@ -157,7 +157,9 @@ def test_data_that_change_in_time_reach_values_and_rates():
     assert rate[0] == pytest.approx(np.cos(at))
     assert (slope @ value)[-1] == pytest.approx(at**3)
     assert (slope @ rate)[-1] == pytest.approx(3 * at**2)
-    np.testing.assert_allclose(grid.data(at, rate=True), (grid.data(at + 1e-6) - grid.data(at - 1e-6)) / 2e-6, atol=1e-8)
+    np.testing.assert_allclose(
+        grid.data(at, rate=True), (grid.data(at + 1e-6) - grid.data(at - 1e-6)) / 2e-6, atol=1e-8
+    )
 
 
 def test_a_condition_that_couples_unknowns_is_eliminated_with_them():
@@ -174,7 +176,12 @@ def test_a_condition_that_couples_unknowns_is_eliminated_with_them():
 def test_conditions_that_determine_nothing_are_refused():
     conditions = [Condition(D(w1, x, 2) - D(w1, x, 2) + 0 * w1 + w1 - 1, "left"), dirichlet(w1, 0, on="right")]
     assert collocated(interval(conditions), FiniteDifferences(8)).lift.shape == (8, 6)
-    twice = [dirichlet(w1, 0, on=["left"]), Condition(2 * w1 - 1, "left"), dirichlet(w1, 0, on="right"), neumann(w1, 0, on="right")]
+    twice = [
+        dirichlet(w1, 0, on=["left"]),
+        Condition(2 * w1 - 1, "left"),
+        dirichlet(w1, 0, on="right"),
+        neumann(w1, 0, on="right"),
+    ]
     grid = collocated(interval(twice, D(w1, x, 4)), FiniteDifferences(12))
     with pytest.raises(UnsupportedProblem, match="do not determine the boundary values"):
         _ = grid.lift
@@ -215,8 +222,17 @@ def test_the_jacobian_is_the_derivative_of_the_system(space):
     a, b = (sp.Function(name)(t, x, y) for name in "ab")
     k = parameter("k", sp.Rational(1, 3))
     box = Box({t: (0, 1), x: (0, 1), y: (0, 1)}, periodic=[y])
-    equations = [D(a, t) - D(k * (1 + a**2) * D(a, x), x) - sp.sin(x + t) * D(b, y), D(b, t) - laplacian(b, (x, y)) + a * b]
-    conditions = [initial(a, 0), initial(b, 0), dirichlet(a, t, on="left"), robin(a, 1, 2, y, on="right"), neumann(b, 1)]
+    equations = [
+        D(a, t) - D(k * (1 + a**2) * D(a, x), x) - sp.sin(x + t) * D(b, y),
+        D(b, t) - laplacian(b, (x, y)) + a * b,
+    ]
+    conditions = [
+        initial(a, 0),
+        initial(b, 0),
+        dirichlet(a, t, on="left"),
+        robin(a, 1, 2, y, on="right"),
+        neumann(b, 1),
+    ]
     problem = Problem("mixed", equations, [a, b], box, conditions, t)
     grid = collocated(problem, space)
     system = PointwiseSystem(grid, Rates.of(problem).rates)
@@ -231,7 +247,9 @@ def test_the_jacobian_is_the_derivative_of_the_system(space):
 
 def test_equations_without_derivative_by_a_state_have_an_empty_block():
     a, b = (sp.Function(name)(t) for name in "ab")
-    problem = Problem("drive", [D(a, t) - sp.cos(t), D(b, t) - a**2], [a, b], Box({t: (0, 1)}), [initial(a, 0), initial(b, 0)], t)
+    problem = Problem(
+        "drive", [D(a, t) - sp.cos(t), D(b, t) - a**2], [a, b], Box({t: (0, 1)}), [initial(a, 0), initial(b, 0)], t
+    )
     grid = collocated(problem, FiniteDifferences(8))
     system = PointwiseSystem(grid, Rates.of(problem).rates)
     np.testing.assert_allclose(system(0.5, np.array([2.0, 3.0])), [np.cos(0.5), 4])

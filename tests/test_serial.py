@@ -19,9 +19,7 @@ u = sp.Function("u")(t, x)
 k = parameter("k", sp.Rational(1, 3))
 
 LEAVES = st.one_of(
-    st.sampled_from(
-        [x, t, p, k, sp.pi, sp.E, u, D(u, x), D(u, t, 2), normal(x), sp.S.Half, sp.S.Zero, sp.S.One]
-    ),
+    st.sampled_from([x, t, p, k, sp.pi, sp.E, u, D(u, x), D(u, t, 2), normal(x), sp.S.Half, sp.S.Zero, sp.S.One]),
     st.integers(-5, 10**30).map(sp.Integer),
     st.fractions(-3, 3).map(sp.Rational),
     st.floats(-1e6, 1e6).map(sp.Float),
@@ -264,9 +262,7 @@ def test_a_wide_tree_is_refused():
     assert "nodes" in refused(with_equation(["Add", *[["Integer", "1"]] * 200_001]))
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", "3", "null", '{"schema": 2}', '{"schema": 1}', '"x"', "[" * 10**6]
-)
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", '{"schema": 2}', '{"schema": 1}', '"x"', "[" * 10**6])
 def test_texts_that_are_no_declaration_are_refused(text):
     assert refused(text).startswith("problem JSON: ")
 
@@ -300,9 +296,7 @@ def test_a_missing_key_is_refused(key):
 @pytest.mark.parametrize(
     "value", [3, "x", [3], {"a": 3}, [None], True, [[]], 1e999, int("9" * 4000)], ids=lambda v: str(v)[:12]
 )
-@pytest.mark.parametrize(
-    "key", ["equations", "unknowns", "domain", "conditions", "time", "parameters", "conserved"]
-)
+@pytest.mark.parametrize("key", ["equations", "unknowns", "domain", "conditions", "time", "parameters", "conserved"])
 def test_a_wrong_type_is_refused(key, value):
     refused(json.dumps(base() | {key: value}))
 

@@ -120,5 +120,5 @@ def test_a_line_that_says_nothing_sensible_is_refused_in_one_sentence(text, mess
     "text", ["pinn:network=__import__('os').getcwd()", "pinn:network=open('x')", "pinn:network=(lambda: 1)()"]
 )
 def test_nothing_but_known_constructors_is_called(text):
-    with pytest.raises(ValueError, match="pinn|there is no"):
+    with pytest.raises(ValueError, match=r"pinn|there is no"):
         parse(text, KNOWN)

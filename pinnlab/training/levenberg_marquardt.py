@@ -175,9 +175,7 @@ class LevenbergMarquardt(Optimizer[LevenbergMarquardtState]):
     patience: int = 3
 
     def __post_init__(self) -> None:
-        require_positive(
-            self, steps=self.steps, damping=self.damping, tries=self.tries, patience=self.patience
-        )
+        require_positive(self, steps=self.steps, damping=self.damping, tries=self.tries, patience=self.patience)
 
     def start(self, theta: Tensor) -> LevenbergMarquardtState:  # noqa: D102
         return LevenbergMarquardtState(self.damping, 0, 0)
@@ -195,17 +193,13 @@ class LevenbergMarquardt(Optimizer[LevenbergMarquardtState]):
             SolveFailed: If the loss at `theta` itself is not finite.
         """
         if theta.dtype != torch.float64:
-            raise ValueError(
-                f"LevenbergMarquardt: theta is {theta.dtype}; J'J needs float64, convert the network"
-            )
+            raise ValueError(f"LevenbergMarquardt: theta is {theta.dtype}; J'J needs float64, convert the network")
         theta = theta.detach()
         enough = objective.count >= len(theta)
         model = NormalEquations.at(objective, theta) if enough else Kernel.at(objective, theta)
         loss = float(model.residuals @ model.residuals)
         if not math.isfinite(loss):
-            raise SolveFailed(
-                f"LevenbergMarquardt: the loss at the given parameters is {loss}; start elsewhere"
-            )
+            raise SolveFailed(f"LevenbergMarquardt: the loss at the given parameters is {loss}; start elsewhere")
         scalars = {"gradient": float(torch.linalg.vector_norm(model.gradient))}
         damping = max(state.damping, model.smallest_damping)
         for rejected in range(self.tries):

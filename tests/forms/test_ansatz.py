@@ -228,7 +228,9 @@ def test_derivatives_of_the_unknowns_through_the_ansatz():
     for orders in ((0, 0, 0), (1, 0, 0), (0, 2, 1)):
         counts = [(c, n) for c, n in zip(problem.coordinates, orders, strict=True) if n]
         direct = at(u.diff(*counts) if counts else u, problem, points)
-        np.testing.assert_allclose(jets_at(ansatz, ansatz.derivatives(orders)[0], points), direct, rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(
+            jets_at(ansatz, ansatz.derivatives(orders)[0], points), direct, rtol=1e-10, atol=1e-10
+        )
 
 
 def test_soft_leaves_every_condition_open():
@@ -296,7 +298,7 @@ HOISTED = [
     sp.sin(x) * D(U, x) + sp.cos(y) * D(U, x) * U + sp.exp(x) + 3,
     sp.sin(sp.exp(x * y) * U + x) ** 2 / (1 + U**2) ** (2 + x),
     sp.Max(U, x) + sp.Piecewise((U, x < sp.S.Half), (U**2 * y, True)),
-    sp.Piecewise((U, U < x * y), (sp.sin(x), x > y), (2 * U, True)),
+    sp.Piecewise((U, x * y > U), (sp.sin(x), x > y), (2 * U, True)),
     sp.Heaviside(U - x, sp.S.Half) * normal(x) + 0 * U,
 ]
 

@@ -129,7 +129,8 @@ def smooth(problem, seed):
     for _ in Rates.of(problem).states:
         modes = rng.integers(0, 3, (3, len(phases)))
         waves = (
-            sp.Float(rng.uniform(0.2, 0.6)) * sp.sin(sum(int(m) * p for m, p in zip(row, phases, strict=True)) + sp.Float(rng.uniform(0, 6)))
+            sp.Float(rng.uniform(0.2, 0.6))
+            * sp.sin(sum(int(m) * p for m, p in zip(row, phases, strict=True)) + sp.Float(rng.uniform(0, 6)))
             for row in modes
         )
         out.append(sp.Float(rng.uniform(0.5, 1)) + sp.Add(*waves))
@@ -150,12 +151,19 @@ def slow_rates(problem, fields, nodes):
         name = u.func.__name__
         series = [*polynomial[name], marks[name]]
         table[u] = sum(f * (tau - TIME) ** k / sp.factorial(k) for k, f in enumerate(series))
-    residuals = [e.xreplace({p: p.value for p in problem.parameters}).xreplace(table).doit().subs(tau, TIME) for e in problem.equations]
+    residuals = [
+        e.xreplace({p: p.value for p in problem.parameters}).xreplace(table).doit().subs(tau, TIME)
+        for e in problem.equations
+    ]
     matrix, data = sp.linear_eq_to_matrix(residuals, list(marks.values()))
     functions = [sp.lambdify(problem.space, list(m), "numpy") for m in (matrix, data)]
-    numbers = [np.stack([np.broadcast_to(c, nodes[0].shape).astype(float) for c in f(*nodes)], axis=-1) for f in functions]
+    numbers = [
+        np.stack([np.broadcast_to(c, nodes[0].shape).astype(float) for c in f(*nodes)], axis=-1) for f in functions
+    ]
     m = len(marks)
-    solved = np.linalg.solve(numbers[0].reshape(*nodes[0].shape, m, m), numbers[1].reshape(*nodes[0].shape, m, 1))[..., 0]
+    solved = np.linalg.solve(numbers[0].reshape(*nodes[0].shape, m, m), numbers[1].reshape(*nodes[0].shape, m, 1))[
+        ..., 0
+    ]
     named = dict(zip(marks, np.moveaxis(solved, -1, 0), strict=True))
     out = []
     for i, s in enumerate(states):

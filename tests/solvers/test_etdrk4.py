@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from pinnlab import Box, D, Problem, UnsupportedProblem, initial, initial_rate, laplacian, parameter
 from pinnlab.field import ExactField
@@ -56,7 +58,12 @@ def test_is_fourth_order_on_a_reacting_system_with_coupled_linear_part():
     u, v = (sp.Function(name)(t, x) for name in "uv")
     equations = [D(u, t) - D(u, x, 2) / 10 - v + u**3, D(v, t) - D(v, x, 2) / 5 + u + u * v]
     problem = Problem(
-        "coupled", equations, [u, v], Box({t: (0, 1), x: (0, 2 * sp.pi)}, periodic=[x]), [initial(u, 0), initial(v, 0)], t
+        "coupled",
+        equations,
+        [u, v],
+        Box({t: (0, 1), x: (0, 2 * sp.pi)}, periodic=[x]),
+        [initial(u, 0), initial(v, 0)],
+        t,
     ).manufactured({u: sp.sin(x + t), v: sp.cos(x) * sp.exp(-t)})
     errors = [error(problem, Etdrk4(points=32, steps=n, snapshots=10)) for n in (10, 20, 40)]
     assert rates(errors) == pytest.approx(4, abs=0.3)
@@ -138,3 +145,76 @@ def test_an_unknown_parameter_is_refused():
     problem = Problem("inverse", [D(u, t) + c * D(u, x)], [u], box, [initial(u, sp.sin(2 * sp.pi * x))], t)
     with pytest.raises(UnsupportedProblem, match="with_parameters"):
         Etdrk4().compile(problem)
+
+
+# -- what holds for every equation --------------------------------------------------------------------------
+
+QUICK = settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.generate])
+NUMBERS = st.floats(-0.5, 0.5)
+
+
+def evolved(equation, states, points=32):
+    """Nodal values at the end of a short time, for many initial states `(batch, n_1, …)`."""
+    (u,) = equation.atoms(sp.core.function.AppliedUndef)
+    space = u.args[1:]
+    box = Box({t: (0, 0.1)} | dict.fromkeys(space, (0, 2 * sp.pi)), periodic=space)
+    method = Etdrk4(points=points, steps=10, snapshots=1).compile(
+        Problem("any", [equation], [u], box, [initial(u, 0)], t)
+    )
+    return method.evolve(states[:, None])[:, -1, 0]
+
+
+def waves(numbers, shape):
+    """A smooth state on each grid from a few numbers."""
+    nodes = torch.meshgrid(*(2 * np.pi / n * torch.arange(n, dtype=torch.float64) for n in shape), indexing="ij")
+    phases = [sum((k + i) * axis for i, axis in enumerate(nodes)) for k in (1, 2)]
+    a, b, c, d = numbers
+    return (
+        0.3 + a * torch.sin(phases[0]) + b * torch.cos(phases[0]) + c * torch.sin(phases[1]) + d * torch.cos(phases[1])
+    )
+
+
+@QUICK
+@given(st.data())
+def test_the_mean_is_kept_whatever_the_fluxes_are(data):
+    u = sp.Function("u")(t, x, y)
+    numbers = [sp.Float(data.draw(NUMBERS)) for _ in range(6)]
+    kinds = [u**2, sp.sin(u), sp.sin(x + y) * u, u * D(u, y) / 20, sp.cos(y - t), D(u, x, 2)]
+    fluxes = [sp.Add(*(c * data.draw(st.sampled_from(kinds)) for c in numbers[i::2])) for i in (0, 1)]
+    equation = D(u, t) - laplacian(u, (x, y)) / 2
+    equation += sp.Add(*(D(f, c) for f, c in zip(fluxes, (x, y), strict=True) if c in f.free_symbols))
+    state = waves(data.draw(st.tuples(*[NUMBERS] * 4)), (16, 16))[None]
+    end = evolved(equation, state, 16)
+    torch.testing.assert_close(end.mean(), state.mean(), rtol=0, atol=1e-13)
+    assert torch.isfinite(end).all()
+
+
+@QUICK
+@given(st.data())
+def test_shifting_the_initial_state_shifts_the_answer(data):
+    u = sp.Function("u")(t, x)
+    numbers = [sp.Float(data.draw(NUMBERS)) for _ in range(3)]
+    kinds = [u**3, u * D(u, x), D(u, x) ** 2, sp.exp(u), D(u, x, 3), u * D(u, x, 2) / 10]
+    equation = D(u, t) - D(u, x, 2) + sp.Add(*(c * data.draw(st.sampled_from(kinds)) for c in numbers))
+    state, by = waves(data.draw(st.tuples(*[NUMBERS] * 4)), (32,)), data.draw(st.integers(1, 31))
+    end = evolved(equation, torch.stack([state, state.roll(by)]))
+    torch.testing.assert_close(end[1], end[0].roll(by), rtol=0, atol=1e-11)
+
+
+@QUICK
+@given(st.data())
+def test_linear_equations_superpose(data):
+    u = sp.Function("u")(t, x)
+    numbers = [sp.Float(data.draw(NUMBERS)) for _ in range(3)]
+    kinds = [
+        sp.sin(x) * u,
+        D(sp.cos(x) * u, x),
+        D(u, x, 3),
+        u,
+        sp.cos(t) * D(u, x),
+        D((1 + sp.sin(x) / 2) * D(u, x), x),
+    ]
+    equation = D(u, t) - D(u, x, 2) + sp.Add(*(c * data.draw(st.sampled_from(kinds)) for c in numbers)) / 4
+    a, b = (waves(data.draw(st.tuples(*[NUMBERS] * 4)), (32,)) for _ in range(2))
+    end = evolved(equation, torch.stack([a, b, 2 * a - 3 * b]))
+    torch.testing.assert_close(end[2], 2 * end[0] - 3 * end[1], rtol=0, atol=1e-12)

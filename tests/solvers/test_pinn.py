@@ -181,7 +181,9 @@ def test_a_third_order_equation():
 
 def test_mixed_conditions_on_a_square(shipped):
     sampler, optimizer = Sobol(128), LevenbergMarquardt(20)
-    solution = solve(shipped["poisson_2d"], Pinn(TINY, sampler=sampler, optimizer=optimizer, condition_points=40), device="cpu")
+    solution = solve(
+        shipped["poisson_2d"], Pinn(TINY, sampler=sampler, optimizer=optimizer, condition_points=40), device="cpu"
+    )
     assert error(solution) < 1e-3
 
 

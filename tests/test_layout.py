@@ -8,21 +8,29 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(p for p in (ROOT / "pinnlab").rglob("*.py") if p.name != "__init__.py")
+
+
+def _relative(path):
+    return str(path.relative_to(ROOT))
+
+
 # Nothing but names: what they promise is tested where it is fulfilled.
 ABSTRACT = {ROOT / "pinnlab" / "errors.py", ROOT / "pinnlab" / "domain" / "base.py"}
 
 
-@pytest.mark.parametrize("module", sorted({*MODULES} - ABSTRACT), ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("module", sorted({*MODULES} - ABSTRACT), ids=_relative)
 def test_every_module_has_a_test_file_of_its_own(module):
     inside = module.relative_to(ROOT / "pinnlab")
     assert (ROOT / "tests" / inside.parent / f"test_{inside.name}").exists()
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("module", MODULES, ids=_relative)
 def test_no_global_state_and_no_evaluated_text(module):
     tree = ast.parse(module.read_text())
     calls = {n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
-    assert not calls & {"eval", "exec", "hasattr", "input"}
+    # The catalog runs the file that a user names, as `python mine.py` would.
+    allowed = {"exec"} if module.name == "catalog.py" else set()
+    assert not (calls - allowed) & {"eval", "exec", "hasattr", "input"}
     assert not any(isinstance(n, ast.Global) for n in ast.walk(tree))
     text = module.read_text()
     if module.name != "deepxde_pinn.py":

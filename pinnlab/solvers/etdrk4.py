@@ -26,7 +26,7 @@ from pinnlab.solver import CPU, Method, Refinable, Status, require_known_paramet
 # Where a constraint determines nothing (the mean of a stream function), its data must vanish to this share.
 SOLVABILITY = 1e-10
 # Refinement stops at this many numbers in the stored trajectory (values and rates).
-MAX_STORED = 2**26
+MAX_STORED = 2**27
 # Nor does it go beyond this many nodes per axis: data that need more are not smooth, and Fourier series waste them.
 MAX_POINTS = 4096
 

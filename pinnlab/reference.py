@@ -28,6 +28,8 @@ from pinnlab.solvers.method_of_lines import MethodOfLines
 SAFETY = 2.0
 # Rounding of stored values, relative to them: no bound is smaller.
 ROUNDING = 64 * np.finfo(float).eps
+# Above this distance, relative to the solutions, slow progress is slow convergence and not rounding.
+STAGNATION = 1e-6
 # Nodes at which solutions are compared during refinement.
 BUDGET = 60_000
 
@@ -254,7 +256,7 @@ class _Refinement:
             distance = level.samples - found.samples
             if SAFETY * relative_l2(found.samples, level.samples) <= self._rtol / 2:
                 return level, distance
-            if previous is not None and _stagnates(distance, previous):
+            if previous is not None and _stagnates(distance, previous, found.samples):
                 return level, distance
             level, previous = found, distance
 
@@ -297,10 +299,10 @@ class _Refinement:
         return out
 
 
-def _stagnates(distance: Samples, previous: Samples) -> bool:
-    """Whether refinement no longer brings solutions closer, at a size that rounding explains."""
+def _stagnates(distance: Samples, previous: Samples, u: Samples) -> bool:
+    """Whether refinement no longer brings solutions closer, at a size beside them that rounding explains."""
     now, before = np.linalg.norm(distance.values), np.linalg.norm(previous.values)
-    return bool(now > before / 2 and now < 1e-8 * max(np.abs(distance.values).size, 1))
+    return bool(before / 2 < now < STAGNATION * np.linalg.norm(u.values))
 
 
 def error_against(solution: Field, truth: Field, budget: int = BUDGET) -> dict[str, float]:

@@ -205,12 +205,13 @@ class Done:
 
 @dataclass(frozen=True)
 class Known(Refinable):
-    """Relative error space_error 4^-level + time_error 2^-level; the reference may not know them."""
+    """Relative error space_error 4^-level + time_error time_ratio^-level; the reference may not know them."""
 
     space: int = 0
     time: int = 0
     space_error: float = 1e-2
     time_error: float = 1e-3
+    time_ratio: float = 2.0
     finest: int = 30
     fails_above: int = 99
     fails_below: int = 0
@@ -245,7 +246,7 @@ class KnownMethod(Method[Done]):
 
     def field(self, state):
         s = self.solver
-        error = s.space_error * 4.0**-s.space + s.time_error * 2.0**-s.time
+        error = s.space_error * 4.0**-s.space + s.time_error * s.time_ratio**-s.time
         return Scaled(self.problem, 1 + error, ExactField.of(self.problem))
 
 
@@ -263,6 +264,12 @@ def test_where_no_finer_resolution_is_left_the_distance_to_the_coarser_one_is_to
     assert not solution.bound.reached
     assert solution.bound.space == pytest.approx(2 * 3 * 1e-2 / 4**2, rel=2e-2)
     check_bound(solution)
+
+
+def test_slow_convergence_is_no_stagnation_however_small_the_solution_is():
+    tiny = replace(LINE, conditions=(initial(u, 1e-6 * x),), reference=1e-6 * x * sp.exp(t))
+    solution = refine(tiny, Known(space_error=0.0, time_ratio=1.5), 1e-5)
+    assert solution.bound.reached
 
 
 def test_a_direction_that_cannot_be_refined_at_all_gives_no_bound_of_zero():

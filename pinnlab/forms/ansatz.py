@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import sympy as sp
 from sympy.core.relational import Relational
 from sympy.functions.elementary.piecewise import ExprCondPair
@@ -15,7 +16,9 @@ from sympy.logic.boolalg import BooleanFunction
 from pinnlab.domain.box import Box
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.forms.boundary import BoundaryRow, Dirichlet, classify
+from pinnlab.forms.evaluate import on_points
 from pinnlab.forms.jet import JetSymbol, from_jets, jet_symbols, to_jets
+from pinnlab.lint import CORNER_TOLERANCE
 from pinnlab.problem import Problem
 from pinnlab.symbols import Expr, Normal, with_values
 
@@ -87,15 +90,15 @@ class Hard(Constraints):
     g is the transfinite interpolant of the data (W. J. Gordon, SIAM J. Numer. Anal. 8 (1971) 158-177: Boolean sums
     of one-dimensional interpolation, here linear in space and Taylor in time), φ the product of the distances to the
     sides where u is given, and of (t - t0)^m for m initial conditions.  Conditions of another kind (Neumann, Robin,
-    general) stay residuals as in `Soft`, and are the only ones then.  Where initial and boundary data disagree at a
-    corner the boundary wins.  Not for initial data with kinks, which the ansatz would keep for ever.
+    general) stay residuals as in `Soft`, and are the only ones then.  Not for data that disagree where two sides meet:
+    no continuous g has them.  Nor for initial data with kinks, which the ansatz would keep for ever.
     """
 
     def ansatz(self, problem: Problem) -> Ansatz:
         """U = g + φ N.
 
         Raises:
-            UnsupportedProblem: If the region is no box.
+            UnsupportedProblem: If the region is no box, or data disagree where two sides meet.
         """
         if not isinstance(problem.region, Box):
             raise UnsupportedProblem(
@@ -107,6 +110,7 @@ class Hard(Constraints):
         for name, n in zip(problem.names, functions, strict=True):
             given = _given(rows, name)
             lift, distance = _interpolant(problem, given)
+            _require_data_met(problem, given, lift)
             expressions.append(lift + distance * n)
             built_in |= {id(r) for r in given}
         left = tuple(r for r in rows if id(r) not in built_in)
@@ -157,6 +161,27 @@ def _interpolant(problem: Problem, given: Sequence[Dirichlet]) -> tuple[Expr, Ex
             distance *= 2 * (c - low) / length if at == region.bounds[c][0] else 2 * (high - c) / length
         lift += sp.Add(*corrections)
     return lift, distance
+
+
+def _require_data_met(problem: Problem, given: Sequence[Dirichlet], lift: Expr) -> None:
+    """Refuse data that disagree at a corner: blending them would change the problem on the whole side."""
+    if any(p.is_unknown for p in problem.parameters):
+        return
+    gaps: dict[str, float] = {}
+    size = 0.0
+    for row in given:
+        points, _ = problem.spacetime.sample_piece(row.piece, 64, np.random.default_rng(0))
+        built_in = sp.diff(lift, problem.time, row.time_order) if row.time_order else lift
+        gap, value = on_points([built_in - row.value, row.value], problem.coordinates)(points).T
+        gaps[row.piece] = max(gaps.get(row.piece, 0.0), float(np.abs(gap).max()))
+        size = max(size, float(np.abs(value).max()))
+    for piece, gap in gaps.items():
+        if gap > CORNER_TOLERANCE * size:
+            raise UnsupportedProblem(
+                f"Hard on {problem.name!r}: data of {given[0].unknown} disagree where two sides meet, and no smooth "
+                f"function with all of them can be built in (it misses those on {piece!r} by {gap:.3g}); "
+                "use constraints=Soft()"
+            )
 
 
 def _exact(value: float) -> Expr:

@@ -39,7 +39,7 @@ class CollocationState:
     Attributes:
         iteration: Corrections applied so far.
         values: Free values y.
-        correction: Size of the last correction relative to the iterate; inf before the first.
+        correction: Size of the last correction, before damping, relative to the iterate; inf before the first.
         previous: That of the one before.
     """
 
@@ -143,7 +143,8 @@ class CollocationMethod(Method[CollocationState]):
             scale /= 2
         values = state.values - scale * direction
         largest = max(float(np.abs(values).max(initial=0.0)), np.finfo(float).tiny)
-        correction = scale * float(np.abs(direction).max(initial=0.0)) / largest
+        # Not what damping left of it: a step cut short is no sign of convergence.
+        correction = float(np.abs(direction).max(initial=0.0)) / largest
         if self.is_linear and state.iteration and correction > SINGULAR:
             raise SolveFailed(self._singular)
         return CollocationState(state.iteration + 1, values, correction, state.correction), {"correction": correction}

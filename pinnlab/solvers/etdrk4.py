@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import sympy as sp
 import torch
 from torch import Tensor
 
@@ -22,6 +23,7 @@ from pinnlab.numerics.axes import FourierAxis
 from pinnlab.numerics.etdrk4 import DiagonalSymbol, Etdrk4Scheme, MatrixSymbol, Symbol
 from pinnlab.problem import Problem
 from pinnlab.solver import CPU, Method, Refinable, Status, require_known_parameters
+from pinnlab.symbols import Expr
 
 # Where a constraint determines nothing (the mean of a stream function), its data must vanish to this share.
 SOLVABILITY = 1e-10
@@ -164,8 +166,8 @@ class SpectralMethod(Method[Etdrk4State]):
         modes, rates = torch.stack(state.modes), torch.stack(state.rates)
         times = self._start + self._scheme.step_size * np.array(self.kept[: len(modes)])
         at = [self._start, *times[1:]]
-        values = self._unknowns(modes, at, source=True)
-        slopes = self._unknowns(rates, at, source=False)
+        values = self._unknowns(modes, at, self.form.sources)
+        slopes = self._unknowns(rates, at, self._source_rates)
         stacked = torch.cat([values, slopes], dim=1).cpu().numpy()
         return GridField(self.problem, (Trajectory(times), *self._axes), stacked)
 
@@ -290,17 +292,21 @@ class SpectralMethod(Method[Etdrk4State]):
             inverse = torch.linalg.pinv(a.movedim((0, 1), (-2, -1)), rtol=1e-13).movedim((-2, -1), (0, 1))
         return a, inverse, self._matrix(self.form.constraints, self._columns)
 
-    def _constraint_data(self, v: Tensor, t: float, source: bool) -> Tensor:
+    @property
+    def _source_rates(self) -> tuple[Expr, ...]:
+        return tuple(sp.diff(f, self.problem.time) for f in self.form.sources)
+
+    def _constraint_data(self, v: Tensor, t: float, sources: tuple[Expr, ...]) -> Tensor:
         """B v + f in Fourier space, `(batch, constraints, modes…)`."""
         data = torch.einsum("ij...,bj...->bi...", self._slaving[2], v)
-        if source and any(f != 0 for f in self.form.sources):
-            columns = Program(self.form.sources, self.problem.coordinates)(t, *self._nodes)
+        if any(f != 0 for f in sources):
+            columns = Program(sources, self.problem.coordinates)(t, *self._nodes)
             data = data + self._forward(torch.stack([self._spread(c) for c in columns])[None])
         return data
 
-    def _slaved_modes(self, v: Tensor, t: float, source: bool) -> Tensor:
+    def _slaved_modes(self, v: Tensor, t: float, sources: tuple[Expr, ...]) -> Tensor:
         """Modes of the slaved unknowns for modes of the states `(batch, states, modes…)`."""
-        return -torch.einsum("ij...,bj...->bi...", self._slaving[1], self._constraint_data(v, t, source))
+        return -torch.einsum("ij...,bj...->bi...", self._slaving[1], self._constraint_data(v, t, sources))
 
     def _check_solvable(self, v: Tensor) -> None:
         """Refuse data in modes that a constraint does not determine, such as a mean vorticity.
@@ -311,7 +317,7 @@ class SpectralMethod(Method[Etdrk4State]):
         if not self.form.slaved:
             return
         a, inverse, _ = self._slaving
-        data = self._constraint_data(v, self._start, source=True)
+        data = self._constraint_data(v, self._start, self.form.sources)
         reached = torch.einsum("ij...,bj...->bi...", a, torch.einsum("ij...,bj...->bi...", inverse, data))
         if float((data - reached).abs().max()) > SOLVABILITY * max(float(data.abs().max()), 1e-300):
             raise UnsupportedProblem(
@@ -323,13 +329,13 @@ class SpectralMethod(Method[Etdrk4State]):
     def _nonlinear(self) -> _Nonlinear | None:
         return _Nonlinear(self) if self.form.nonlinear else None
 
-    def _unknowns(self, modes: Tensor, times: Sequence[float], source: bool) -> Tensor:
+    def _unknowns(self, modes: Tensor, times: Sequence[float], sources: tuple[Expr, ...]) -> Tensor:
         """Nodal values `(unknowns, snapshots, n_1, …)` from modes of the states `(snapshots, states, modes…)`."""
         rows = []
         for name in self.problem.names:
             if name in self.form.slaved:
                 i = self.form.slaved.index(name)
-                parts = [self._slaved_modes(m[None], t, source)[0, i] for m, t in zip(modes, times, strict=True)]
+                parts = [self._slaved_modes(m[None], t, sources)[0, i] for m, t in zip(modes, times, strict=True)]
                 rows.append(self._backward(torch.stack(parts)))
             else:
                 rows.append(self._backward(modes[:, self._columns.index((name, 0))]))
@@ -382,7 +388,7 @@ class _Nonlinear:
         if not self._jets:
             return ()
         m = self._method
-        slaved = m._slaved_modes(v, t, source=True) if self._needs_slaved else None
+        slaved = m._slaved_modes(v, t, m.form.sources) if self._needs_slaved else None
         parts = [f * self._source(j, v, slaved) for j, f in zip(self._jets, self._filters, strict=True)]
         return m._backward(torch.stack(parts, dim=1)).unbind(dim=1)
 

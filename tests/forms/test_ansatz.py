@@ -172,12 +172,25 @@ def test_the_free_function_reaches_every_inner_point():
             assert (np.abs(at(factor, problem, points)) > 1e-9).all()
 
 
-def test_where_data_disagree_the_boundary_wins():
+def test_data_that_disagree_at_a_corner_are_refused():
+    """Blended, u0 = 1 between cold walls would become u0 = 0 everywhere, and u = 0 a solution without residual."""
     u = sp.Function("u")(t, x)
     conditions = [initial(u, 1), dirichlet(u, 0)]
     with pytest.warns(UserWarning, match="differ"):
         problem = Problem("quench", [D(u, t) - D(u, x, 2)], [u], Box({t: (0, 1), x: (0, 1)}), conditions, t)
-    check_data_hold(problem, ("left", "right"))
+    with pytest.raises(UnsupportedProblem, match=r"'quench'.*'initial' by 1\); use constraints=Soft"):
+        Hard().ansatz(problem)
+    assert len(Soft().ansatz(problem).open_rows) == 3
+
+
+def test_sides_whose_values_disagree_are_refused_too():
+    """Of a lid that moves over walls at rest, u = y would be left, which is harmonic."""
+    u = sp.Function("u")(x, y)
+    conditions = [dirichlet(u, 0, on=["left", "right", "bottom"]), dirichlet(u, 1, on="top")]
+    with pytest.warns(UserWarning, match="differ"):
+        problem = Problem("lid", [laplacian(u, (x, y))], [u], Box({x: (0, 1), y: (0, 1)}), conditions)
+    with pytest.raises(UnsupportedProblem, match=r"'lid'.*'left' by 0\.\d+\); use"):
+        Hard().ansatz(problem)
 
 
 @pytest.mark.parametrize("constraints", [Hard(), Soft()])

@@ -94,3 +94,12 @@ def test_bad_settings_are_refused():
         Collocation(space=5)
     with pytest.raises(ValueError, match="at least 8"):
         Collocation(Chebyshev(3))
+
+
+def test_a_damped_step_is_no_sign_of_convergence():
+    """Bratu's problem has no solution for 3.6 > 3.514; around 10,000 all corrections are small beside it."""
+    u = sp.Function("u")(x)
+    equation = D(u, x, 2) + sp.Rational(18, 5) * sp.exp(u - 10_000)
+    problem = Problem("bratu", [equation], [u], Box({x: (0, 1)}), [dirichlet(u, 10_000)])
+    solution = solve(problem, Collocation(Chebyshev(16)), device="cpu")
+    assert solution.status is Status.DIVERGED

@@ -100,6 +100,22 @@ def test_slaved_unknowns_follow_their_constraint(shipped):
     assert error(problem, Etdrk4(points=32, steps=100, snapshots=10)) < 1e-7
 
 
+def test_slaved_unknowns_are_interpolated_with_the_rate_of_their_source():
+    w, psi = (sp.Function(name)(t, x) for name in ("w", "psi"))
+    exact = sp.sin(x) * sp.sin(5 * t)
+    problem = Problem(
+        "driven",
+        [D(w, t) + w, D(psi, x, 2) + w + exact],
+        [w, psi],
+        Box({t: (0, 1), x: (0, 2 * sp.pi)}, periodic=[x]),
+        [initial(w, 0)],
+        t,
+        reference={w: sp.S.Zero, psi: exact},
+    )
+    field, axes = solve(problem, Etdrk4(points=16, steps=20), device="cpu").field, comparison_axes(problem, 10_000)
+    assert relative_l2(sample(field, axes), sample(ExactField.of(problem), axes)) < 1e-8
+
+
 def test_a_slaved_unknown_whose_mean_is_not_determined_needs_data_without_mean(shipped):
     vorticity = shipped["navier_stokes_vorticity"]
     w, _ = vorticity.unknowns

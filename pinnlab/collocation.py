@@ -367,6 +367,14 @@ class PointwiseSystem:
     def _arguments(self) -> list[sp.Symbol]:
         return [*self.grid.problem.coordinates, *(j.symbol for j in self._jets)]
 
+    def lower(self) -> tuple[Program, Program]:
+        """Compile the expressions and their partials, so that what cannot be evaluated is refused at once.
+
+        Raises:
+            UnsupportedProblem: If a function has no numerical counterpart.
+        """
+        return self._program, self._partial_program
+
     @cached_property
     def _program(self) -> Program:
         return Program(self.expressions, self._arguments)

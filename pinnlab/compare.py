@@ -186,6 +186,7 @@ def compare(
 
     Raises:
         UnsupportedProblem: If there is neither an exact solution nor a classical solver for the problem.
+        ValueError: If a solution or the reference is of another problem, or the reference has no error bound.
         SolveFailed: If the reference diverged.
     """
     truth, bounds, truth_name = _truth(problem, reference, rtol)
@@ -195,6 +196,8 @@ def compare(
     solutions: dict[str, Solution] = {}
     reached: dict[str, dict[float, float]] = {}
     for name, entry in solvers.items():
+        if isinstance(entry, Solution):
+            _require_same(problem, entry, f"the solution {name!r}")
         try:
             watching: list[Monitor] = [ErrorMonitor(truth), *(monitors or {}).get(name, ())]
             found = entry if isinstance(entry, Solution) else solve(
@@ -244,9 +247,22 @@ def _truth(problem: Problem, given: Solution | Field | None, rtol: float) -> tup
     if exact is not None:
         return exact, {}, "exact solution"
     solution = classical_reference(problem, rtol) if given is None else given.checked()
-    bounds = {} if solution.bound is None else dict(solution.bound.metrics)
-    told = "no error bar" if solution.bound is None else f"relative L2 bound {bounds['relative_l2']:.1e}"
-    return solution.field, bounds, f"{solution.settings['type']} ({told})"
+    _require_same(problem, solution, "the reference")
+    if solution.bound is None:
+        raise ValueError(
+            f"compare {problem.name!r}: the reference has no error bound; make it with pinnlab.reference or refine, or "
+            "pass its field to take it as exact"
+        )
+    bounds = dict(solution.bound.metrics)
+    return solution.field, bounds, f"{solution.settings['type']} (relative L2 bound {bounds['relative_l2']:.1e})"
+
+
+def _require_same(problem: Problem, solution: Solution, what: str) -> None:
+    if solution.problem.sha256 != problem.sha256:
+        raise ValueError(
+            f"compare {problem.name!r}: {what} solves another problem, {solution.problem.name!r} with "
+            f"{', '.join(f'{p.name} = {p.value}' for p in solution.problem.parameters) or 'no parameters'}"
+        )
 
 
 def _measured(

@@ -26,7 +26,9 @@ def drift(u: Field, axes: Sequence[np.ndarray] | None = None) -> dict[str, float
     if problem.time is None or not problem.conserved:
         return {}
     nodes = comparison_axes(problem, 50_000) if axes is None else list(axes)
-    return {name: _drift(u, to_jets(with_values(e), problem.coordinates), nodes) for name, e in problem.conserved.items()}
+    return {
+        name: _drift(u, to_jets(with_values(e), problem.coordinates), nodes) for name, e in problem.conserved.items()
+    }
 
 
 def _drift(u: Field, density: Expr, axes: Sequence[np.ndarray]) -> float:

@@ -12,8 +12,10 @@ import numpy as np
 from pinnlab.collocation import Chebyshev, FiniteDifferences
 from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.field import Field
+from pinnlab.forms.boundary import Dirichlet, classify
+from pinnlab.forms.evaluate import Program
 from pinnlab.forms.rates import Rates
-from pinnlab.metrics import METRICS, Samples, comparison_axes, relative_l2, sample
+from pinnlab.metrics import METRICS, Metric, Samples, comparison_axes, relative_l2, sample
 from pinnlab.numerics.integrators import Bdf, Dop853, Radau
 from pinnlab.problem import Problem
 from pinnlab.solution import ErrorBound, Solution
@@ -23,13 +25,18 @@ from pinnlab.solvers.collocation import Collocation
 from pinnlab.solvers.etdrk4 import Etdrk4
 from pinnlab.solvers.method_of_lines import MethodOfLines
 
-# The distance to a refined solution estimates the error from below (by 1/(1 - ratio) for an error that falls by that
-# ratio); this factor covers ratios up to one half.
+# An error that falls by the ratio r per refinement is the distance to the refined solution times 1/(1 - r).  The
+# ratio is observed where two distances are known; the factor is never below this one, which is that of r = 1/2.
 SAFETY = 2.0
+# Solutions that differ by more than this share of their size have nothing to do with each other: the finer one is
+# unstable, or neither is resolved.
+UNRELATED = 0.5
 # Rounding of stored values, relative to them: no bound is smaller.
 ROUNDING = 64 * np.finfo(float).eps
 # Above this distance, relative to the solutions, slow progress is slow convergence and not rounding.
 STAGNATION = 1e-6
+Refine = Callable[[Refinable], Refinable | None]
+
 # Nodes at which solutions are compared during refinement.
 BUDGET = 60_000
 
@@ -62,8 +69,9 @@ def reference(
 ) -> Solution:
     """Solve by a classical method, refined until its measured error bound is within `rtol`.
 
-    Space and time are refined separately; the bound is twice the sum of the distances to the solution with finer
-    space and to the one with finer time.  If `rtol` cannot be reached (rounding, memory, time) the answer is the
+    Space and time are refined separately; the bound is the sum of the distances to the solution with finer
+    space and to the one with finer time, times a factor of at least two that follows from how fast they fall, and
+    of the distance to the initial data.  If `rtol` cannot be reached (rounding, memory, time) the answer is the
     best one with the bound that it has, and `solution.bound.reached` is False.
 
     Args:
@@ -207,22 +215,34 @@ class _Refinement:
         self._seconds = 0.0
 
     def run(self, solver: Refinable) -> Solution:
+        def in_space(s: Refinable) -> Refinable | None:
+            return s.finer_in_space(self._problem)
+
+        def in_time(s: Refinable) -> Refinable | None:
+            return s.finer_in_time(self._problem)
+
         level = self._first(solver)
-        in_space = in_time = None
+        distances = []
         if self._problem.space:
-            level, in_space = self._converge(level, lambda s: s.finer_in_space(self._problem))
+            level, distance = self._converge(level, in_space, in_time)
+            distances.append(distance)
+        space = len(distances)
         if self._problem.time is not None:
-            level, in_time = self._converge(level, lambda s: s.finer_in_time(self._problem))
-        return self._with_bound(level, in_space, in_time)
+            level, distance = self._converge(level, in_time, in_space)
+            distances.append(distance)
+        return self._with_bound(level, distances[:space], distances[space:])
 
     def _first(self, solver: Refinable) -> _Level:
-        """The coarsest resolution that does not blow up."""
+        """The coarsest resolution that does not blow up: time alone is refined, then both, in turn."""
+        both = False
         while True:
             level = self._solve(solver)
             if level is not None:
                 return level
             in_time = solver.finer_in_time(self._problem)
-            finer = (in_time or solver).finer_in_space(self._problem) or in_time
+            in_both = (in_time or solver).finer_in_space(self._problem) or in_time
+            finer = in_both if both or in_time is None else in_time
+            both = not both
             if finer is None or time.perf_counter() > self._deadline:
                 why = "no finer one fits" if finer is None else "max_seconds is spent"
                 raise SolveFailed(
@@ -230,13 +250,14 @@ class _Refinement:
                 )
             solver = finer
 
-    def _converge(self, level: _Level, finer: Callable[[Refinable], Refinable | None]) -> tuple[_Level, Samples | None]:
-        """Refine one way until the distance to the next resolution is small; that distance, sampled.
+    def _converge(self, level: _Level, finer: Refine, other: Refine) -> tuple[_Level, _Distance]:
+        """Refine one way until the distance to the next resolution is small; that distance.
 
-        Where no next resolution is left, the distance to the previous one is the (pessimistic) estimate; None where
-        there is nothing to refine.
+        Where the finer solution fails or has nothing to do with the coarser one, resolution in the other direction
+        is what lacks, as for an explicit step on finer nodes.  Where no next resolution is left, the distance to the
+        previous one serves, which is larger.
         """
-        previous: Samples | None = None
+        previous: _Distance | None = None
         while True:
             solver = finer(level.solver)
             late = time.perf_counter() > self._deadline
@@ -248,17 +269,60 @@ class _Refinement:
                     "be compared with a finer one, so no error bound can be given; raise rtol"
                 )
             found = self._solve(solver)
+            if found is None or relative_l2(found.samples, level.samples) > UNRELATED:
+                steadier = self._steadier(solver, other)
+                if steadier is not None:
+                    level, previous = steadier, None
+                    continue
             if found is None:
                 raise SolveFailed(
                     f"{solver_name(solver)} on {self._problem.name!r} gave an answer at {level.solver} and fails at "
                     f"the finer {solver}, so no error bound can be given"
                 )
-            distance = level.samples - found.samples
-            if SAFETY * relative_l2(found.samples, level.samples) <= self._rtol / 2:
-                return level, distance
-            if previous is not None and _stagnates(distance, previous, found.samples):
+            distance = _Distance.between(level.samples, found.samples, previous)
+            small = distance.safety * relative_l2(found.samples, level.samples) <= self._rtol / 2
+            if (small and self._starts_right(level.samples, found.samples)) or distance.is_rounding:
                 return level, distance
             level, previous = found, distance
+
+    def _steadier(self, solver: Refinable, other: Refine) -> _Level | None:
+        """A solution at the finer resolution with the other direction refined too, or None if there is none."""
+        refined = other(solver)
+        while refined is not None and time.perf_counter() <= self._deadline:
+            level = self._solve(refined)
+            if level is not None:
+                return level
+            refined = other(refined)
+        return None
+
+    def _starts_right(self, coarse: Samples, fine: Samples) -> bool:
+        """Whether the coarser solution meets the initial data, or the finer one meets them no better."""
+        missed = self._missed(coarse)[0]
+        return missed <= self._rtol or self._missed(fine)[0] > 0.9 * missed
+
+    def _missed(self, u: Samples) -> tuple[float, float]:
+        """How far the first state is from the declared initial data: relative in L2, and the largest difference.
+
+        Data that vanish at the nodes of two resolutions would otherwise look resolved.
+        """
+        if self._problem.time is None:
+            return 0.0, 0.0
+        given = {
+            r.unknown: r.value
+            for r in classify(self._problem)
+            if isinstance(r, Dirichlet) and r.piece == "initial" and not r.time_order
+        }
+        start = self._axes[0][:1]
+        mesh = np.meshgrid(start, *self._axes[1:], indexing="ij")
+        error = size = largest = 0.0
+        for i, name in enumerate(self._problem.names):
+            if name in given:
+                (value,) = Program([given[name]], self._problem.coordinates)(*mesh)
+                exact = np.broadcast_to(np.asarray(value, float), mesh[0].shape)[0]
+                gap = u.values[i, 0] - exact
+                error, size = error + float((gap**2).sum()), size + float((exact**2).sum())
+                largest = max(largest, float(np.abs(gap).max()))
+        return math.sqrt(error / size) if size > 0 else math.sqrt(error), largest
 
     def _solve(self, solver: Refinable) -> _Level | None:
         solution = solve(self._problem, solver, device="cpu", monitors=self._monitors)
@@ -268,41 +332,66 @@ class _Refinement:
         samples = sample(solution.field, self._axes)
         return _Level(solver, solution, samples) if np.isfinite(samples.values).all() else None
 
-    def _with_bound(self, level: _Level, *distances: Samples | None) -> Solution:
-        u = level.samples
+    def _with_bound(self, level: _Level, space: list[_Distance], in_time: list[_Distance]) -> Solution:
+        u, missed = level.samples, self._missed(level.samples)
+        distances = [*space, *in_time]
         metrics = {}
-        shares = []
         for metric in METRICS:
-            parts = [0.0 if d is None else SAFETY * metric(u - d, u) for d in distances]
-            size = 1.0 if metric.__name__.startswith("relative") else float(np.abs(u.values).max())
-            metrics[metric.__name__] = float(sum(parts) + ROUNDING * size)
-            shares.append(parts)
+            relative = metric.__name__.startswith("relative")
+            size = 1.0 if relative else float(np.abs(u.values).max())
+            initial = missed[0] if relative else missed[1]
+            metrics[metric.__name__] = sum(d.bound(metric, u) for d in distances) + initial + ROUNDING * size
         bound = ErrorBound(
             metrics=metrics,
-            space=shares[0][0],
-            time=shares[0][1],
+            space=sum(d.bound(relative_l2, u) for d in space) + missed[0],
+            time=sum((d.bound(relative_l2, u) for d in in_time), 0.0),
             times=u.times,
-            in_time=self._in_time(u, [d for d in distances if d is not None]),
+            in_time=self._in_time(u, distances, missed[1]),
             requested=self._rtol,
         )
         return replace(level.solution, bound=bound, seconds=self._seconds)
 
-    def _in_time(self, u: Samples, distances: list[Samples]) -> dict[str, np.ndarray]:
+    def _in_time(self, u: Samples, distances: list[_Distance], missed: float) -> dict[str, np.ndarray]:
         first = 0 if self._problem.time is None else 1
         axes = tuple(range(first, u.values.ndim - 1))
         out = {}
         for i, name in enumerate(self._problem.names):
-            largest = sum(
-                (SAFETY * np.abs(d.values[i]).max(axis=axes) for d in distances), np.zeros(len(u.times) or ())
-            )
-            out[name] = np.asarray(largest + ROUNDING * np.abs(u.values[i]).max())
+            parts = (d.safety * np.abs(d.samples.values[i]).max(axis=axes) for d in distances)
+            largest = sum(parts, np.zeros(len(u.times) or ()))
+            out[name] = np.asarray(largest + missed + ROUNDING * np.abs(u.values[i]).max())
         return out
 
 
-def _stagnates(distance: Samples, previous: Samples, u: Samples) -> bool:
-    """Whether refinement no longer brings solutions closer, at a size beside them that rounding explains."""
-    now, before = np.linalg.norm(distance.values), np.linalg.norm(previous.values)
-    return bool(before / 2 < now < STAGNATION * np.linalg.norm(u.values))
+@dataclass(frozen=True)
+class _Distance:
+    """What refinement changed, with the factor that makes it a bound.
+
+    Attributes:
+        samples: Coarser minus finer solution.
+        safety: 1/(1 - r) for the observed ratio r of two distances, at least `SAFETY`; infinite while they grow.
+        is_rounding: Whether refinement no longer brings solutions closer, at a size that rounding explains.
+    """
+
+    samples: Samples
+    safety: float
+    is_rounding: bool
+
+    @classmethod
+    def between(cls, coarse: Samples, fine: Samples, previous: _Distance | None) -> _Distance:
+        """The distance of two levels, after that of the two before."""
+        samples = coarse - fine
+        if previous is None:
+            return cls(samples, SAFETY, False)
+        now, before = (float(np.linalg.norm(s.values)) for s in (samples, previous.samples))
+        ratio = now / before if before > 0 else 0.0
+        if ratio > 0.5 and now < STAGNATION * float(np.linalg.norm(fine.values)):
+            return cls(samples, SAFETY, True)
+        return cls(samples, max(SAFETY, 1 / (1 - ratio)) if ratio < 1 else math.inf, False)
+
+    def bound(self, metric: Metric, u: Samples) -> float:
+        """The metric of the distance times the factor."""
+        size = float(metric(u - self.samples, u))
+        return self.safety * size if size else 0.0
 
 
 def error_against(solution: Field, truth: Field, budget: int = BUDGET) -> dict[str, float]:

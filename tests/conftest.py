@@ -56,9 +56,7 @@ def largest_difference():
 
 def difference(left, right) -> float:
     assert len(left) == len(right)
-    symbols = sorted(
-        {s for e in (*left, *right) for s in e.free_symbols}, key=lambda s: (s.name, str(type(s)))
-    )
+    symbols = sorted({s for e in (*left, *right) for s in e.free_symbols}, key=lambda s: (s.name, str(type(s))))
     values = np.random.default_rng(7).uniform(0.3, 1.4, (len(symbols), 6))
     program = Program([*left, *right], symbols)
     numbers = [np.broadcast_to(v, 6) for v in program(*values)]
@@ -75,9 +73,7 @@ def evolution_problems(draw) -> Problem:
     space = sp.symbols("x y z", real=True)[: draw(st.integers(1, 3))]
     unknowns = [sp.Function(name)(t, *space) for name in "uv"[: draw(st.integers(1, 2))]]
     c = parameter("c", draw(st.sampled_from([sp.Rational(3, 2), sp.pi / 7, sp.Float(0.3)])))
-    coefficients = st.sampled_from(
-        [1, -2, sp.Rational(1, 3), c, c**2, sp.sin(space[0]), 1 + t**2, sp.Float(0.7)]
-    )
+    coefficients = st.sampled_from([1, -2, sp.Rational(1, 3), c, c**2, sp.sin(space[0]), 1 + t**2, sp.Float(0.7)])
     axes, fields = st.sampled_from(space), st.sampled_from(unknowns)
 
     def factor():
@@ -86,19 +82,14 @@ def evolution_problems(draw) -> Problem:
         return draw(st.sampled_from(kinds))
 
     def flux():
-        return (
-            draw(coefficients) * draw(st.sampled_from([1, draw(fields)])) * factor()
-            + draw(coefficients) * factor()
-        )
+        return draw(coefficients) * draw(st.sampled_from([1, draw(fields)])) * factor() + draw(coefficients) * factor()
 
     def term():
         shapes = [
             lambda: factor() * factor(),
             lambda: D(flux(), draw(axes)),
             lambda: D(D(factor(), draw(axes)), draw(axes)) + draw(fields),
-            lambda: sp.Mul(
-                draw(coefficients), D(flux(), draw(axes)) + D(factor(), draw(axes)), evaluate=False
-            ),
+            lambda: sp.Mul(draw(coefficients), D(flux(), draw(axes)) + D(factor(), draw(axes)), evaluate=False),
             lambda: sp.cos(space[-1]) * sp.exp(-t),
         ]
         return draw(coefficients) * draw(st.sampled_from(shapes))()

@@ -19,9 +19,7 @@ def test_the_initial_state_is_exact(setting):
     x = np.linspace(-1, 7, 101)
     values = cole_hopf(np.column_stack([0 * x, x]), **setting)
     assert values.shape == (101, 1)
-    np.testing.assert_allclose(
-        values[:, 0], setting["amplitude"] * np.sin(setting["wavenumber"] * x), atol=1e-15
-    )
+    np.testing.assert_allclose(values[:, 0], setting["amplitude"] * np.sin(setting["wavenumber"] * x), atol=1e-15)
 
 
 def by_mpmath(t, x, viscosity, amplitude, wavenumber):

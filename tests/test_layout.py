@@ -34,7 +34,9 @@ def test_no_global_state_and_no_evaluated_text(module):
     assert not any(isinstance(n, ast.Global) for n in ast.walk(tree))
     text = module.read_text()
     if module.name != "deepxde_pinn.py":
-        assert not re.search(r"torch\.(set_default_|manual_seed)|np\.random\.seed|weights_only=False|pickle\.load", text)
+        assert not re.search(
+            r"torch\.(set_default_|manual_seed)|np\.random\.seed|weights_only=False|pickle\.load", text
+        )
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("[0-9]*.py")), ids=lambda p: p.name)

@@ -194,9 +194,7 @@ def test_a_periodic_side_takes_no_condition():
 
 
 def test_a_condition_on_no_boundary_is_refused():
-    assert "has no boundary; drop it" in refusal(
-        lambda: periodic(conditions=[initial(u, 0), dirichlet(u, 0)])
-    )
+    assert "has no boundary; drop it" in refusal(lambda: periodic(conditions=[initial(u, 0), dirichlet(u, 0)]))
 
 
 def test_a_condition_speaks_of_an_unknown():
@@ -222,9 +220,7 @@ def test_second_order_in_time_needs_value_and_rate():
     declare(equations=wave, conditions=[initial(u, 0), initial_rate(u, 0), dirichlet(u, 0)])
     text = refusal(lambda: declare(equations=wave, conditions=[initial(u, 0), dirichlet(u, 0)]))
     assert "needs 2 initial conditions, and 1 is given; add initial(u, …) and initial_rate(u, …)" in text
-    text = refusal(
-        lambda: declare(equations=wave, conditions=[initial(u, 0), initial(u, 1), dirichlet(u, 0)])
-    )
+    text = refusal(lambda: declare(equations=wave, conditions=[initial(u, 0), initial(u, 1), dirichlet(u, 0)]))
     assert "0 of its 2 initial conditions prescribe its rate" in text
 
 
@@ -282,9 +278,7 @@ def test_every_unknown_of_a_system_is_counted():
 def test_an_unknown_without_rate_takes_no_initial_value():
     equations, conditions = [HEAT + v, D(v, x, 2) - u], [initial(u, 0), dirichlet(u, 0), dirichlet(v, 0)]
     declare(equations=equations, unknowns=[u, v], conditions=conditions)
-    text = refusal(
-        lambda: declare(equations=equations, unknowns=[u, v], conditions=[*conditions, initial(v, 0)])
-    )
+    text = refusal(lambda: declare(equations=equations, unknowns=[u, v], conditions=[*conditions, initial(v, 0)]))
     assert "v(t, x) has order 0 in t, so it needs 0 initial conditions, and 1 is given" in text
 
 
@@ -330,7 +324,5 @@ def test_a_jump_that_a_parameter_makes_is_seen():
 def test_corners_at_rounding_and_opposite_sides_do_not_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        declare(
-            conditions=[initial(u, sp.sin(sp.pi * x) + x), dirichlet(u, 0, "left"), dirichlet(u, 1, "right")]
-        )
+        declare(conditions=[initial(u, sp.sin(sp.pi * x) + x), dirichlet(u, 0, "left"), dirichlet(u, 1, "right")])
         declare(conditions=[initial(u, 1), neumann(u, 3)])

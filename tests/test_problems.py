@@ -196,12 +196,9 @@ def test_exact_solutions_conserve_what_is_declared(shipped):
         for name, density in problem.conserved.items():
             values = sp.lambdify(u, with_values(density), "numpy")
             totals = [
-                values(values_of(problem)(np.column_stack([np.full_like(x, s), x]))).mean()
-                for s in (0.0, 0.37, 1.0)
+                values(values_of(problem)(np.column_stack([np.full_like(x, s), x]))).mean() for s in (0.0, 0.37, 1.0)
             ]
-            np.testing.assert_allclose(
-                totals, totals[0], rtol=0, atol=1e-13, err_msg=f"{problem.name} {name}"
-            )
+            np.testing.assert_allclose(totals, totals[0], rtol=0, atol=1e-13, err_msg=f"{problem.name} {name}")
 
 
 def test_densities_that_are_unknowns_have_no_source(shipped):
@@ -239,9 +236,7 @@ def test_the_shear_layer_is_smooth_with_mean_zero_and_the_cited_velocity(shipped
     column = data(np.column_stack([0 * fine, 0 * fine + np.pi / 2, fine]))[:, 0]
     velocity = -np.concatenate([[0], np.cumsum((column[1:] + column[:-1]) / 2)]) * (fine[1] - fine[0])
     for height in (np.pi / 2, 0.9 * np.pi, 1.6 * np.pi):
-        cited = (
-            np.tanh((height - np.pi / 2) / rho) if height <= np.pi else np.tanh((1.5 * np.pi - height) / rho)
-        )
+        cited = np.tanh((height - np.pi / 2) / rho) if height <= np.pi else np.tanh((1.5 * np.pi - height) / rho)
         found = np.interp(height, fine, velocity)
         assert found == pytest.approx(cited + 1, abs=1e-5)
 

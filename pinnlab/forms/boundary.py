@@ -77,6 +77,20 @@ def classify(problem: Problem) -> tuple[BoundaryRow, ...]:
     )
 
 
+def initial_data(problem: Problem, states: Sequence[Jet]) -> tuple[Expr, ...]:
+    """The initial value of each state: an unknown, or its time derivative.
+
+    Raises:
+        UnsupportedProblem: If one is not prescribed in the form u = g.
+    """
+    rows = [r for r in classify(problem) if isinstance(r, Dirichlet) and r.piece == "initial"]
+    given = {(r.unknown, r.time_order): r.value for r in rows}
+    for s in states:
+        if (s.field, s.order) not in given:
+            raise UnsupportedProblem(f"{problem.name!r}: the initial condition of {s.symbol} is not of the form u = g")
+    return tuple(given[s.field, s.order] for s in states)
+
+
 def resolved(residual: Expr, problem: Problem) -> Expr:
     """A condition's residual in jets, with n·∇u, u_t and F·n written out."""
     table = {}

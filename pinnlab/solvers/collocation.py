@@ -99,7 +99,9 @@ class Collocation(Refinable):
         states = tuple(Jet(name, (0,) * len(problem.space)) for name in problem.names)
         grid = Collocated(problem, axes, states)
         grid.lift  # noqa: B018 - the boundary conditions are refused here, not in the first step
-        return CollocationMethod(problem, grid, PointwiseSystem(grid, form.residuals), form.is_linear, self.iterations)
+        system = PointwiseSystem(grid, form.residuals)
+        system.lower()
+        return CollocationMethod(problem, grid, system, form.is_linear, self.iterations)
 
     def finer_in_space(self, problem: Problem) -> Collocation | None:
         """Half as many nodes again per axis."""

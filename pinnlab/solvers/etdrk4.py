@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import scipy  # its submodules load when they are first used
 import sympy as sp
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from torch import Tensor
 from pinnlab.domain.box import Box
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import GridField, Trajectory
-from pinnlab.forms.boundary import Dirichlet, classify
+from pinnlab.forms.boundary import initial_data
 from pinnlab.forms.evaluate import Program
 from pinnlab.forms.jet import Jet
 from pinnlab.forms.spectral import Coefficients, SpectralForm
@@ -99,11 +100,14 @@ class Etdrk4(Refinable):
                 f"{who}: needs a box periodic along every axis, and {', '.join(open_axes)} is not; use MethodOfLines"
             )
         form = SpectralForm.of(problem)
-        return SpectralMethod(problem, form, self._shape(problem), self.steps, self._kept(), device)
+        method = SpectralMethod(problem, form, self._shape(problem), self.steps, self._kept(), device)
+        method.programs  # noqa: B018 - what cannot be evaluated is refused here, not in the first step
+        return method
 
     def finer_in_space(self, problem: Problem) -> Etdrk4 | None:
-        """Twice the nodes along every axis."""
-        finer = replace(self, points=tuple(2 * n for n in self._shape(problem)))
+        """Half as many nodes again along every axis: not nested, so that what two grids miss is not the same."""
+        sizes = (2 * scipy.fft.next_fast_len(math.ceil(0.75 * n)) for n in self._shape(problem))
+        finer = replace(self, points=tuple(sizes))
         fits = finer._stored(problem) <= MAX_STORED and max(finer._shape(problem)) <= MAX_POINTS
         return finer if fits else None
 
@@ -193,15 +197,7 @@ class SpectralMethod(Method[Etdrk4State]):
 
     def initial_values(self) -> Tensor:
         """The declared initial state at the nodes, `(states, n_1, …)`."""
-        rows = {(c.unknown, c.time_order): c.value for c in classify(self.problem)
-                if isinstance(c, Dirichlet) and c.piece == "initial"}  # fmt: skip
-        missing = [s for s in self.form.states if (s.field, s.orders[0]) not in rows]
-        if missing:
-            raise UnsupportedProblem(
-                f"Etdrk4 on {self.problem.name!r}: the initial condition of {missing[0].symbol} is not of the form u = g"
-            )
-        values = [rows[s.field, s.orders[0]] for s in self.form.states]
-        columns = Program(values, self.problem.coordinates)(self._start, *self._nodes)
+        columns = self.programs[0](self._start, *self._nodes)
         return torch.stack([self._spread(c) for c in columns])
 
     def rate(self, v: Tensor, t: float) -> Tensor:
@@ -210,6 +206,17 @@ class SpectralMethod(Method[Etdrk4State]):
         return linear if self._nonlinear is None else linear + self._nonlinear(v, t)
 
     # -- lowering ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def programs(self) -> tuple[Program, Program, Program]:
+        """The initial state, the nonlinear terms and the sources of constraints, to be evaluated at the nodes."""
+        coordinates = self.problem.coordinates
+        terms = [t.expression for t in self.form.nonlinear]
+        return (
+            Program(initial_data(self.problem, self.form.states), coordinates),
+            Program(terms, [*coordinates, *self.form.symbols]),
+            Program(self.form.sources, coordinates),
+        )
 
     @property
     def _start(self) -> float:
@@ -360,10 +367,10 @@ class _Nonlinear:
     """N(v, t) in Fourier space: jets to the nodes, the pointwise program there, and back, dealiased."""
 
     def __init__(self, method: SpectralMethod) -> None:
-        form, problem = method.form, method.problem
+        form = method.form
         self._method = method
         self._jets = tuple(s.jet for s in form.symbols)
-        self._program = Program([t.expression for t in form.nonlinear], [*problem.coordinates, *form.symbols])
+        self._program = method.programs[1]
         self._needs_slaved = any(j.field in form.slaved for j in self._jets)
         keep = method._kept_modes
         self._filters = [keep * method._multiplier(j.orders[1:]) for j in self._jets]

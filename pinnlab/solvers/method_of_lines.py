@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -12,7 +11,7 @@ import torch
 from pinnlab.collocation import Collocated, Discretization, FiniteDifferences, PointwiseSystem
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import GridField, Trajectory
-from pinnlab.forms.boundary import Dirichlet, classify
+from pinnlab.forms.boundary import initial_data
 from pinnlab.forms.evaluate import Program
 from pinnlab.forms.rates import Rates
 from pinnlab.numerics.integrators import Integrator, Radau, State
@@ -91,7 +90,10 @@ class MethodOfLines(Refinable):
             )
         grid = Collocated(problem, self.space.axes(problem), rates.states)
         grid.lift  # noqa: B018 - the boundary conditions are refused here, not in the first step
-        return LinesMethod(problem, grid, PointwiseSystem(grid, rates.rates), self.time, self.snapshots)
+        start = Program(initial_data(problem, rates.states), problem.coordinates)
+        system = PointwiseSystem(grid, rates.rates)
+        system.lower()
+        return LinesMethod(problem, grid, system, start, self.time, self.snapshots)
 
     def finer_in_space(self, problem: Problem) -> MethodOfLines | None:
         """Twice the nodes per axis, one and a half times in two dimensions."""
@@ -113,6 +115,7 @@ class LinesMethod(Method[MethodOfLinesState]):
     problem: Problem
     grid: Collocated
     system: PointwiseSystem
+    start: Program
     time: Integrator
     snapshots: int
 
@@ -158,14 +161,5 @@ class LinesMethod(Method[MethodOfLinesState]):
         return u.reshape(len(self.grid.states), *self.grid.shape)
 
     def _initial(self) -> np.ndarray:
-        rows = {(c.unknown, c.time_order): c.value for c in classify(self.problem)
-                if isinstance(c, Dirichlet) and c.piece == "initial"}  # fmt: skip
-        columns: Sequence[object] = []
-        try:
-            values = [rows[s.field, s.orders[0]] for s in self.grid.states]
-        except KeyError as missing:
-            raise UnsupportedProblem(
-                f"MethodOfLines on {self.problem.name!r}: the initial condition of {missing} is not of the form u = g"
-            ) from None
-        columns = Program(values, self.problem.coordinates)(float(self.times[0]), *self.grid.nodes.T)
+        columns = self.start(float(self.times[0]), *self.grid.nodes.T)
         return np.concatenate([np.broadcast_to(c, self.grid.n) for c in columns])[self.grid.free].astype(float)

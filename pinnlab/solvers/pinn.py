@@ -130,8 +130,9 @@ class Pinn(Solver):
         require_known_parameters(self, problem)
         if not isinstance(problem.region, Box):
             raise UnsupportedProblem(f"Pinn on {problem.name!r}: needs a box, not {problem.region}")
-        ansatz = self.constraints.ansatz(problem)
-        return PinnMethod(self, problem, ansatz, device)
+        method = PinnMethod(self, problem, self.constraints.ansatz(problem), device)
+        method.lower()
+        return method
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,10 @@ class Rows:
     def of(cls, ansatz: Ansatz, expressions: Sequence[Expr], parameters: Parameters) -> Rows:
         """Lower expressions of jets."""
         return cls(ansatz, Hoisted.of(expressions), parameters)
+
+    def lower(self) -> tuple[JetPlan, Program, Program]:
+        """Everything that points do not change."""
+        return self.plan, self._program, self._coefficient_program
 
     @cached_property
     def plan(self) -> JetPlan:
@@ -186,6 +191,18 @@ class PinnMethod(Method[PinnState]):
     problem: Problem
     ansatz: Ansatz
     device: torch.device
+
+    def lower(self) -> None:
+        """Compile all residuals, so that what cannot be represented is refused before training.
+
+        Raises:
+            UnsupportedProblem: If a function has no counterpart in torch, or a derivative is of too high an order.
+        """
+        try:
+            for rows in (self._equations, *self._conditions):
+                rows.lower()
+        except ValueError as error:
+            raise UnsupportedProblem(f"Pinn on {self.problem.name!r}: {error}") from None
 
     # -- the contract --------------------------------------------------------------------------------------
 

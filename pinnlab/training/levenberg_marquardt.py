@@ -110,7 +110,7 @@ class GeodesicAcceleration(Correction):
     It costs two evaluations and one gradient more per try, and saves most of the steps in curved valleys.
 
     Args:
-        limit: alpha in [1]; 0.75 there, lower is more careful.
+        limit: Lower is more careful; half of it corresponds to the alpha of [1], which compares |a| with |v|.
         probe: h, relative to the step.
 
     [1] M. K. Transtrum, J. P. Sethna, arXiv:1201.5885 (2012), section on geodesic acceleration.

@@ -46,9 +46,7 @@ def test_check_lists_missing_parts_and_wrong_shapes(written):
         file["u"] = np.zeros((3, 5, 4))
     faults = hdf5.check(written)
     assert any("/w is missing" in fault for fault in faults)
-    assert any(
-        "/u has the shape (3, 5, 4) and the axes t, y, x ask for (3, 4, 5)" in fault for fault in faults
-    )
+    assert any("/u has the shape (3, 5, 4) and the axes t, y, x ask for (3, 4, 5)" in fault for fault in faults)
     with h5py.File(written, "r+") as file:
         del file["history"], file["x"]
     faults = hdf5.check(written)

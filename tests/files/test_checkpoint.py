@@ -252,9 +252,7 @@ for n in itertools.count():
 
 
 def test_kill_9_leaves_a_whole_checkpoint(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-c", WRITER], cwd=tmp_path, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", WRITER], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     for line in process.stdout:
         if int(line) >= 20:
             break

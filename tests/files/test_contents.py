@@ -35,9 +35,7 @@ def test_space_is_all_but_time_and_a_vector_has_components():
 
 
 def test_labels_default_to_one_and_to_the_name():
-    contents = made(
-        units={"u": "m/s"}, long_names={"u": "velocity"}, bounds={"u_error_bound": np.array(1e-3)}
-    )
+    contents = made(units={"u": "m/s"}, long_names={"u": "velocity"}, bounds={"u_error_bound": np.array(1e-3)})
     assert [contents.unit(name) for name in ("u", "u_error_bound", "x")] == ["m/s", "m/s", "1"]
     assert contents.long_name("u_error_bound") == "error bound of velocity"
     assert contents.long_name("x") == "x"

@@ -210,9 +210,7 @@ def test_a_failed_export_leaves_the_old_target(tmp_path, monkeypatch, suffix, mo
 def test_what_a_format_cannot_hold_is_refused_in_words(tmp_path):
     path = tmp_path / "a.hdf"
     hdf5.write(path, Contents({"t": [0.0, 1.0]}, "t", {"u": [1.0, 2.0]}))
-    with pytest.raises(
-        ValueError, match="XDMF needs one to three axes of space and this file has 0; use to_csv"
-    ):
+    with pytest.raises(ValueError, match="XDMF needs one to three axes of space and this file has 0; use to_csv"):
         export.to_xdmf(path, tmp_path / "a.xdmf")
     hdf5.write(path, grid_contents(2, 2, components=2))
     with pytest.raises(ValueError, match="flow has 2 components; XDMF has vectors of three"):

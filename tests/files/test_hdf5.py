@@ -74,9 +74,7 @@ def test_a_stream_ends_as_the_same_file_that_write_makes(tmp_path, shape):
         {"u": RNG.random((6, *shape)), "flow": RNG.random((6, *shape, 2))},
         bounds={"u_error_bound": np.array(1e-6)},
     )
-    start = dataclasses.replace(
-        contents, axes=axes | {"t": []}, fields={k: v[:0] for k, v in contents.fields.items()}
-    )
+    start = dataclasses.replace(contents, axes=axes | {"t": []}, fields={k: v[:0] for k, v in contents.fields.items()})
     with hdf5.Stream(tmp_path / "a.hdf", start) as stream:
         for n in range(6):
             stream.append(float(n), {name: values[n] for name, values in contents.fields.items()})
@@ -115,9 +113,7 @@ for n in itertools.count():
 
 @pytest.mark.parametrize("steps", [1, 37, 120])
 def test_kill_9_loses_no_finished_step(tmp_path, steps):
-    process = subprocess.Popen(
-        [sys.executable, "-c", STREAMER], cwd=tmp_path, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", STREAMER], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     for line in process.stdout:
         if int(line) + 1 >= steps:
             break
@@ -130,9 +126,7 @@ def test_kill_9_loses_no_finished_step(tmp_path, steps):
     times = contents.axes["t"]
     assert len(times) in (finished, finished + 1)
     np.testing.assert_array_equal(times, np.arange(len(times)))
-    np.testing.assert_array_equal(
-        contents.fields["u"], np.broadcast_to(times[:, None, None] / 7, (len(times), 30, 40))
-    )
+    np.testing.assert_array_equal(contents.fields["u"], np.broadcast_to(times[:, None, None] / 7, (len(times), 30, 40)))
     assert contents.fields["mean"][-1, 0, 0, 0] == -times[-1]
     with pytest.raises(hdf5.UnreadableFile, match="recover"):
         hdf5.read(tmp_path / "a.hdf.stream")

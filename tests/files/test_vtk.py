@@ -43,17 +43,13 @@ def point_coordinates(grid):
     if isinstance(grid, vtkImageData):
         dimensions, origin, spacing = grid.GetDimensions(), grid.GetOrigin(), grid.GetSpacing()
         return [o + h * np.arange(n) for o, h, n in zip(origin, spacing, dimensions, strict=True)]
-    return [
-        vtk_to_numpy(axis()) for axis in (grid.GetXCoordinates, grid.GetYCoordinates, grid.GetZCoordinates)
-    ]
+    return [vtk_to_numpy(axis()) for axis in (grid.GetXCoordinates, grid.GetYCoordinates, grid.GetZCoordinates)]
 
 
 @pytest.mark.parametrize("uneven", [False, True])
 @pytest.mark.parametrize("steps", [0, 1, 2, 5])
 @pytest.mark.parametrize(("dimensions", "components"), [(1, 3), (2, 3), (2, 2), (3, 3)])
-def test_h5py_xarray_and_vtk_read_equal_numbers_from_one_file(
-    tmp_path, dimensions, steps, components, uneven
-):
+def test_h5py_xarray_and_vtk_read_equal_numbers_from_one_file(tmp_path, dimensions, steps, components, uneven):
     import xarray
     from vtkmodules.util.numpy_support import vtk_to_numpy
 

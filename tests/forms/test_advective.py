@@ -18,9 +18,7 @@ BOX = Box({t: (0, 1), x: (0, 1)}, periodic=[x])
 
 
 def view(*equations, unknowns=(u,)):
-    return Advective.of(
-        Problem("sample", equations, unknowns, BOX, [initial(f, 0) for f in unknowns], time=t)
-    )
+    return Advective.of(Problem("sample", equations, unknowns, BOX, [initial(f, 0) for f in unknowns], time=t))
 
 
 def test_burgers_is_carried_by_itself():
@@ -47,9 +45,7 @@ def test_rows_are_sorted_by_the_unknown_whose_rate_they_hold():
 def test_two_dimensions():
     w = sp.Function("w")(t, x, y)
     box = Box({t: (0, 1), x: (0, 1), y: (0, 1)}, periodic=[x, y])
-    form = Advective.of(
-        Problem("p", [D(w, t) + D(y * w, x) - x * D(w, y)], [w], box, [initial(w, 0)], time=t)
-    )
+    form = Advective.of(Problem("p", [D(w, t) + D(y * w, x) - x * D(w, y)], [w], box, [initial(w, 0)], time=t))
     assert form.velocity == ((y, -x),)
     assert form.rest == (0,)
 
@@ -107,15 +103,9 @@ def test_shipped_problems_expand_to_their_residual_or_are_refused(shipped_proble
 @given(st.data())
 def test_random_problems_expand_to_their_residual_or_are_refused(random_problems, largest_difference, data):
     problem = data.draw(random_problems)
-    gradients = {
-        Jet(n, (0, *row)) for n in problem.names for row in np.eye(len(problem.space), dtype=int).tolist()
-    }
+    gradients = {Jet(n, (0, *row)) for n in problem.names for row in np.eye(len(problem.space), dtype=int).tolist()}
     own = {n: {j for j in gradients if j.field == n} for n in problem.names}
-    slopes = [
-        r[j]
-        for n, r in zip(problem.names, Pointwise.of(problem).partials, strict=True)
-        for j in own[n] & set(r)
-    ]
+    slopes = [r[j] for n, r in zip(problem.names, Pointwise.of(problem).partials, strict=True) for j in own[n] & set(r)]
     if any(s.jet.order for s in jet_symbols(*slopes)):
         with pytest.raises(UnsupportedProblem, match="depends on derivatives"):
             Advective.of(problem)

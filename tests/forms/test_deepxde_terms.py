@@ -26,9 +26,7 @@ TINY = DeepxdePinn(dtype="float64")
 def plate(conditions) -> Problem:
     u = sp.Function("u")(x, y)
     box = Box({x: (0, 1), y: (0, 2)})
-    return Problem(
-        name="plate", equations=[D(u, x, 2) + D(u, y, 2)], unknowns=[u], domain=box, conditions=conditions
-    )
+    return Problem(name="plate", equations=[D(u, x, 2) + D(u, y, 2)], unknowns=[u], domain=box, conditions=conditions)
 
 
 def dispersion() -> Problem:
@@ -110,9 +108,7 @@ def test_the_initial_rate_is_prescribed_at_the_initial_time_only():
 
 def test_a_nonlinear_condition_is_taken_as_it_is():
     u = sp.Function("u")(x, y)
-    method = TINY.compile(
-        plate([dirichlet(u, 0, on=["left", "top", "bottom"]), Condition(D(u, x) + u**4, "right")])
-    )
+    method = TINY.compile(plate([dirichlet(u, 0, on=["left", "top", "bottom"]), Condition(D(u, x) + u**4, "right")]))
     inputs = torch.tensor([[1.0, 0.5]], dtype=torch.float64, requires_grad=True)
     with method._globals():
         (_, _), (_, radiation) = method.terms.conditions(method.terms.geometry())

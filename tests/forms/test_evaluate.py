@@ -31,9 +31,7 @@ EXPRESSIONS = [
     sp.Max(x, 0) + sp.Min(x, y, sp.Rational(1, 3)) + sp.Max(x, y, -y),
     sp.Heaviside(x - 1) + sp.Heaviside(x) * x + sp.Heaviside(x - y, sp.Rational(3, 10)),
     sp.Piecewise((sp.Float("0.1"), x < 0), (sp.Float("0.2"), True)),
-    sp.Piecewise(
-        (x**2, (x < 0) & (y > 1)), (y, (x >= sp.Rational(1, 2)) | (y <= sp.Rational(1, 2))), (x, True)
-    ),
+    sp.Piecewise((x**2, (x < 0) & (y > 1)), (y, (x >= sp.Rational(1, 2)) | (y <= sp.Rational(1, 2))), (x, True)),
     sp.Piecewise((1, sp.Not(sp.And(x < 0, y < 1))), (2, True)),
 ]
 
@@ -46,9 +44,7 @@ def slow(e: sp.Expr) -> np.ndarray:
 @pytest.mark.parametrize("e", EXPRESSIONS, ids=str)
 def test_numpy_and_torch_agree_with_sympy(e):
     expected = slow(e)
-    np.testing.assert_allclose(
-        np.broadcast_to(evaluate(e, {x: X, y: Y}), 13), expected, rtol=1e-13, atol=1e-14
-    )
+    np.testing.assert_allclose(np.broadcast_to(evaluate(e, {x: X, y: Y}), 13), expected, rtol=1e-13, atol=1e-14)
     tensor = evaluate(e, {x: torch.tensor(X), y: torch.tensor(Y)})
     assert tensor.dtype == torch.float64
     np.testing.assert_allclose(tensor.numpy(), expected, rtol=1e-13, atol=1e-14)
@@ -86,9 +82,7 @@ def test_a_symbol_without_value_is_refused():
         Program([x + y], [x])
 
 
-@pytest.mark.parametrize(
-    "e", [sp.zeta(x), sp.Function("q")(x), sp.Derivative(sp.Function("q")(x), x)], ids=str
-)
+@pytest.mark.parametrize("e", [sp.zeta(x), sp.Function("q")(x), sp.Derivative(sp.Function("q")(x), x)], ids=str)
 def test_a_function_without_counterpart_is_refused_by_name(e):
     with pytest.raises(UnsupportedProblem, match="no numerical counterpart"):
         Program([e], [x])

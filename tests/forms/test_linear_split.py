@@ -16,9 +16,7 @@ U, Ut, Ux, Uxx = (Jet("u", o) for o in ((0, 0), (1, 0), (0, 1), (0, 2)))
 
 
 def problem(equation):
-    return Problem(
-        "sample", [equation], [u], Box({t: (0, 1), x: (0, 1)}, periodic=[x]), [initial(u, 0)], time=t
-    )
+    return Problem("sample", [equation], [u], Box({t: (0, 1), x: (0, 1)}, periodic=[x]), [initial(u, 0)], time=t)
 
 
 def test_allen_cahn_by_hand():

@@ -18,9 +18,7 @@ def test_bounds_are_mapped_to_minus_one_and_one():
 
 def test_a_periodic_coordinate_becomes_a_point_of_the_circle():
     found = features([[1.0], [1.5], [2.0]], (1.0,), (3.0,), (True,))
-    torch.testing.assert_close(
-        found, torch.tensor([[1, 0], [0, 1], [-1, 0]], dtype=torch.float64), atol=1e-15, rtol=0
-    )
+    torch.testing.assert_close(found, torch.tensor([[1, 0], [0, 1], [-1, 0]], dtype=torch.float64), atol=1e-15, rtol=0)
 
 
 def test_columns_are_the_scaled_coordinates_then_cosines_then_sines():

@@ -81,9 +81,7 @@ def test_stencil_weights_on_uneven_nodes_by_hand():
 def test_uniform_matrices_are_the_classical_five_point_formulae_inside():
     axis = uniform(0, 1, 11)
     np.testing.assert_allclose(axis.differentiation(1).toarray()[5, 3:8] * 1.2, [1, -8, 0, 8, -1], atol=1e-12)
-    np.testing.assert_allclose(
-        axis.differentiation(2).toarray()[5, 3:8] * 0.12, [-1, 16, -30, 16, -1], atol=1e-10
-    )
+    np.testing.assert_allclose(axis.differentiation(2).toarray()[5, 3:8] * 0.12, [-1, 16, -30, 16, -1], atol=1e-10)
     assert np.diff(axis.differentiation(2).indptr).tolist() == [6, 6, 5, 5, 5, 5, 5, 5, 5, 6, 6]
 
 
@@ -110,9 +108,7 @@ def test_stencils_keep_their_accuracy_up_to_the_ends(make, accuracy, order):
     for n in (40, 80, 160):
         axis = make(n, accuracy)
         errors.append(
-            np.abs(
-                axis.differentiation(order) @ np.exp(3 * axis.nodes) / 3**order - np.exp(3 * axis.nodes)
-            ).max()
+            np.abs(axis.differentiation(order) @ np.exp(3 * axis.nodes) / 3**order - np.exp(3 * axis.nodes)).max()
         )
     assert rates(errors)[-1] == pytest.approx(accuracy, abs=0.3)
 
@@ -126,9 +122,7 @@ def test_periodic_stencils_converge_with_their_accuracy(accuracy, order):
     for n in (32, 64):
         axis = PeriodicStencilAxis(0.5, 0.5 + 2 * np.pi, n, accuracy)
         errors.append(np.abs(axis.differentiation(order) @ np.sin(axis.nodes) - derivative(axis.nodes)).max())
-        between.append(
-            np.abs(axis.interpolation(points, order) @ np.sin(axis.nodes) - derivative(points)).max()
-        )
+        between.append(np.abs(axis.interpolation(points, order) @ np.sin(axis.nodes) - derivative(points)).max())
     assert rates(errors)[0] == pytest.approx(accuracy, abs=0.15)
     assert rates(between)[0] > accuracy - 0.3
 
@@ -206,9 +200,7 @@ def test_chebyshev_differences_are_as_exact_at_the_right_end_as_at_the_left():
     np.testing.assert_array_equal(matrix, -matrix[::-1, ::-1])
 
 
-@pytest.mark.parametrize(
-    "axis", [uniform(0, 9, 10, 2), PeriodicStencilAxis(0, 9, 9, 2)], ids=["ends", "periodic"]
-)
+@pytest.mark.parametrize("axis", [uniform(0, 9, 10, 2), PeriodicStencilAxis(0, 9, 9, 2)], ids=["ends", "periodic"])
 def test_interpolation_between_nodes_is_centred(axis):
     row = axis.interpolation(np.array([4.5])).toarray()[0]
     np.testing.assert_allclose(row[:9] * 16, [0, 0, 0, -1, 9, 9, -1, 0, 0], atol=1e-13)
@@ -221,9 +213,7 @@ def test_a_point_outside_is_named(axis):
     assert axis.interpolation(np.array([1 + 1e-13, -1e-13])).shape == (2, 8)
 
 
-@pytest.mark.parametrize(
-    "axis", [FourierAxis(0, 1, 8), PeriodicStencilAxis(0, 1, 8)], ids=["fourier", "stencil"]
-)
+@pytest.mark.parametrize("axis", [FourierAxis(0, 1, 8), PeriodicStencilAxis(0, 1, 8)], ids=["fourier", "stencil"])
 def test_periodic_axes_wrap_and_refuse_what_is_not_finite(axis):
     values = np.sin(2 * np.pi * axis.nodes)
     inside = axis.interpolation(np.array([0.3, 0.0, 0.999])) @ values

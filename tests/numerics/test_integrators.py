@@ -133,9 +133,7 @@ def test_bdf_keeps_its_order_from_one_advance_to_the_next():
 def test_radau_guesses_its_next_step_from_the_last_one():
     problem, times = burgers(60), np.linspace(0.01, 0.5, 50)
     remembering = advanced(Radau(1e-7), problem, times)[-1]
-    forgetting = advanced(Radau(1e-7), problem, times, lambda state: dataclasses.replace(state, last_h=0.0))[
-        -1
-    ]
+    forgetting = advanced(Radau(1e-7), problem, times, lambda state: dataclasses.replace(state, last_h=0.0))[-1]
     assert remembering.evaluations < 0.9 * forgetting.evaluations
 
 
@@ -175,9 +173,7 @@ def test_no_step_jumps_over_a_pulse_after_a_quiet_start(method):
     def pulse(t, y):
         return np.array([np.exp(-(((t - 5.05) / 0.1) ** 2))])
 
-    states = advanced(
-        method(1e-6, 1e-9), (pulse, lambda t, y: csc_array((1, 1)), np.zeros(1)), np.arange(1, 101) / 10
-    )
+    states = advanced(method(1e-6, 1e-9), (pulse, lambda t, y: csc_array((1, 1)), np.zeros(1)), np.arange(1, 101) / 10)
     assert states[-1].y[0] == pytest.approx(0.1 * np.sqrt(np.pi), rel=1e-3)
 
 
@@ -202,9 +198,7 @@ def test_blow_up_is_reported_with_the_time_reached(method):
     state = integrator.advance(rate, jacobian, integrator.start(rate, 0.0, np.ones(1)), 0.5)
     with (
         np.errstate(all="ignore"),
-        pytest.raises(
-            SolveFailed, match=rf"{method.__name__} stopped at t = (0\.99|1\.0).*blow up"
-        ) as caught,
+        pytest.raises(SolveFailed, match=rf"{method.__name__} stopped at t = (0\.99|1\.0).*blow up") as caught,
     ):
         integrator.advance(rate, jacobian, state, 2.0)
     assert "rtol" in str(caught.value)

@@ -48,8 +48,7 @@ def test_scattered_points_take_one_row_of_each_matrix(kinds, rest, monkeypatch):
     lengths = (4, 5, 6)[: len(kinds)]
     array = rng.normal(size=lengths + rest)
     matrices = [
-        rough(rng, 23, n) if kind == "s" else rng.normal(size=(23, n))
-        for kind, n in zip(kinds, lengths, strict=True)
+        rough(rng, 23, n) if kind == "s" else rng.normal(size=(23, n)) for kind, n in zip(kinds, lengths, strict=True)
     ]
     expected = np.empty((23, *rest))
     for i in range(23):

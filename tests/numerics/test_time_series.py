@@ -30,9 +30,7 @@ def test_cubic_weights_by_hand():
     assert series.interpolation(half).toarray() == pytest.approx(np.array([[0.5, 0.5, 0.25, -0.25]]))
     assert series.interpolation(half, 1).toarray() == pytest.approx(np.array([[-0.75, 0.75, -0.25, -0.25]]))
     assert series.interpolation(half, 2).toarray() == pytest.approx(np.array([[0, 0, -0.5, 0.5]]), abs=1e-15)
-    assert series.interpolation(np.array([1.0]), 2).toarray() == pytest.approx(
-        np.array([[-1.5, 1.5, -2, -1]])
-    )
+    assert series.interpolation(np.array([1.0]), 2).toarray() == pytest.approx(np.array([[-1.5, 1.5, -2, -1]]))
 
 
 def test_values_and_rates_are_matched_at_every_time():
@@ -51,8 +49,7 @@ def test_the_error_falls_with_the_eighth_power_of_the_step(order):
     points = np.linspace(0, 6, 1001)
     exact = [np.sin, np.cos, lambda t: -np.sin(t)][order](points)
     errors = [
-        np.abs(evaluate(np.linspace(0, 6, nt), np.sin, np.cos, points, order) - exact).max()
-        for nt in (9, 17, 33)
+        np.abs(evaluate(np.linspace(0, 6, nt), np.sin, np.cos, points, order) - exact).max() for nt in (9, 17, 33)
     ]
     assert np.log2(errors[0] / errors[1]) == pytest.approx(8 - order, abs=0.6)
     assert np.log2(errors[1] / errors[2]) == pytest.approx(8 - order, abs=0.6)

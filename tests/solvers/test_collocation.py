@@ -69,7 +69,7 @@ def test_a_linear_problem_takes_one_correction(shipped):
     method = Collocation().compile(shipped["poisson_1d"])
     state, _ = method.step(method.init(0))
     exact = ExactField.of(shipped["poisson_1d"])
-    points = np.linspace(*list(shipped["poisson_1d"].domain.bounds.values())[0], 50)[:, None]
+    points = np.linspace(*next(iter(shipped["poisson_1d"].domain.bounds.values())), 50)[:, None]
     np.testing.assert_allclose(method.field(state)(points), exact(points), atol=1e-9)
 
 

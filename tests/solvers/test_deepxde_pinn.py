@@ -315,9 +315,7 @@ def test_unknown_parameters_are_refused():
 
 
 def test_a_condition_without_a_point_is_named():
-    with pytest.raises(
-        ValueError, match=r"none of the points lies where u = 0 on left.*raise boundary_points"
-    ):
+    with pytest.raises(ValueError, match=r"none of the points lies where u = 0 on left.*raise boundary_points"):
         replace(TINY, boundary_points=0).compile(interval_problem()).init(0)
 
 

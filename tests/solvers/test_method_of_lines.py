@@ -162,8 +162,8 @@ def test_a_blow_up_ends_as_diverged_with_the_last_good_state():
 def test_refusals_name_the_way_out(shipped):
     u = sp.Function("u")(t, x)
     box = Box({t: (0, 1), x: (0, 1)})
-    radiating = Problem("radiating", [D(u, t) - D(u, x, 2)], [u], box,
-                        [initial(u, 0), Condition(D(u, x) + u**4, on="left"), dirichlet(u, 0, on="right")], t)  # fmt: skip
+    hot = [initial(u, 0), Condition(D(u, x) + u**4, on="left"), dirichlet(u, 0, on="right")]
+    radiating = Problem("radiating", [D(u, t) - D(u, x, 2)], [u], box, hot, t)
     cases = [
         (shipped["poisson_2d"], "Collocation"),
         (shipped["navier_stokes_vorticity"], "psi"),

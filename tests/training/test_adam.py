@@ -75,9 +75,7 @@ def test_theta_and_state_are_not_changed():
     assert theta.tolist() == [0, 0]
 
 
-@pytest.mark.parametrize(
-    "settings", [{"steps": 0}, {"per_step": 0}, {"learning_rate": 0}, {"decay": 0}, {"decay": 2}]
-)
+@pytest.mark.parametrize("settings", [{"steps": 0}, {"per_step": 0}, {"learning_rate": 0}, {"decay": 0}, {"decay": 2}])
 def test_unusable_settings_are_refused(settings):
     with pytest.raises(ValueError, match="Adam"):
         Adam(**settings)

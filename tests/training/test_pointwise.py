@@ -23,9 +23,7 @@ def square(theta, points, extras):
 
 def objective(chunk=1000, rule=PerPoint):
     first = Group(line, tensor([1.0], [2.0], [3.0]), tensor([1.0], [1.0], [2.0]), tensor([1.0], [2.0], [1.0]))
-    second = Group(
-        square, tensor([1.0], [4.0]), torch.zeros(2, 0, dtype=DOUBLE), tensor([1.0, 0.5], [1.0, 0.5])
-    )
+    second = Group(square, tensor([1.0], [4.0]), torch.zeros(2, 0, dtype=DOUBLE), tensor([1.0, 0.5], [1.0, 0.5]))
     return PointwiseLeastSquares((first, second), rule(chunk=chunk))
 
 

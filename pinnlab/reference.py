@@ -32,7 +32,7 @@ SAFETY = 2.0
 # unstable, or neither is resolved.
 UNRELATED = 0.5
 # Rounding of stored values, relative to them: no bound is smaller.
-ROUNDING = 64 * np.finfo(float).eps
+ROUNDING = 64 * float(np.finfo(float).eps)
 # Above this distance, relative to the solutions, slow progress is slow convergence and not rounding.
 STAGNATION = 1e-6
 Refine = Callable[[Refinable], Refinable | None]
@@ -340,7 +340,7 @@ class _Refinement:
             relative = metric.__name__.startswith("relative")
             size = 1.0 if relative else float(np.abs(u.values).max())
             initial = missed[0] if relative else missed[1]
-            metrics[metric.__name__] = sum(d.bound(metric, u) for d in distances) + initial + ROUNDING * size
+            metrics[metric.__name__] = float(sum(d.bound(metric, u) for d in distances) + initial + ROUNDING * size)
         bound = ErrorBound(
             metrics=metrics,
             space=sum(d.bound(relative_l2, u) for d in space) + missed[0],

@@ -83,7 +83,8 @@ def solver_of_text(text: str) -> Solver:
         raise ValueError(
             f"there is no solver {name!r}{did_you_mean(name, solvers)}; the solvers are {', '.join(solvers)}"
         )
-    kinds = {kind.__name__: kind for kind in vars(pinnlab).values() if inspect.isclass(kind) and _is_settings(kind)}
+    exported = (getattr(pinnlab, name) for name in dir(pinnlab))
+    kinds = {kind.__name__: kind for kind in exported if inspect.isclass(kind) and _is_settings(kind)}
     found: Solver = parse(text, kinds | solvers)
     return found
 

@@ -28,6 +28,8 @@ from pinnlab.solvers.method_of_lines import MethodOfLines
 # An error that falls by the ratio r per refinement is the distance to the refined solution times 1/(1 - r).  The
 # ratio is observed where two distances are known; the factor is never below this one, which is that of r = 1/2.
 SAFETY = 2.0
+# The factor where distances hardly fall; where they grow, it grows with them.
+LARGEST_FACTOR = 10.0
 # Solutions that differ by more than this share of their size have nothing to do with each other: the finer one is
 # unstable, or neither is resolved.
 UNRELATED = 0.5
@@ -368,7 +370,8 @@ class _Distance:
 
     Attributes:
         samples: Coarser minus finer solution.
-        safety: 1/(1 - r) for the observed ratio r of two distances, at least `SAFETY`; infinite while they grow.
+        safety: 1/(1 - r) for the observed ratio r of two distances, from `SAFETY` to `LARGEST_FACTOR`, and beyond
+            where they grow.
         is_rounding: Whether refinement no longer brings solutions closer, at a size that rounding explains.
     """
 
@@ -386,7 +389,8 @@ class _Distance:
         ratio = now / before if before > 0 else 0.0
         if ratio > 0.5 and now < STAGNATION * float(np.linalg.norm(fine.values)):
             return cls(samples, SAFETY, True)
-        return cls(samples, max(SAFETY, 1 / (1 - ratio)) if ratio < 1 else math.inf, False)
+        observed = min(1 / (1 - ratio), LARGEST_FACTOR) if ratio < 1 else LARGEST_FACTOR * ratio
+        return cls(samples, max(SAFETY, observed), False)
 
     def bound(self, metric: Metric, u: Samples) -> float:
         """The metric of the distance times the factor."""

@@ -11,24 +11,28 @@ from pinnlab import ExactField, FiniteDifferences, MethodOfLines, Radau, Unsuppo
 from pinnlab.catalog import shipped as names
 from pinnlab.reference import error_against, refine
 
+# Two unknowns in two dimensions without periodicity: 1e-6 takes five minutes here.
+RTOL = {"reaction_diffusion": 1e-4}
 
-def table_of_references(report: Report, rtol: float) -> None:
+
+def table_of_references(report: Report, default: float) -> None:
     table = Table(
         "problem",
         "solver",
+        "rtol",
         "true error",
         "bound",
         "bound / error",
         "space share",
         "time share",
         "seconds",
-        title=f"reference(problem, rtol={rtol:g}, max_seconds=60), relative L2 over space-time, float64, cpu",
+        title="reference(problem, rtol), relative L2 over space-time, float64, cpu",
     )
     for name in names():
-        problem = shipped(name)
+        problem, rtol = shipped(name), RTOL.get(name, default)
         start = time.perf_counter()
         try:
-            solution = reference(problem, rtol, max_seconds=60)
+            solution = reference(problem, rtol)
         except UnsupportedProblem as refusal:
             table.add_row(name, f"n/a: {refusal}")
             continue
@@ -40,6 +44,7 @@ def table_of_references(report: Report, rtol: float) -> None:
         table.add_row(
             name,
             solution.settings["type"] + reached,
+            f"{rtol:g}",
             told[0],
             f"{solution.error_bound:.2e}",
             told[1],

@@ -22,7 +22,7 @@ if __name__ == "__main__":
     )
     unwanted = sorted({"deepxde", "matplotlib", "plotly"} & set(runs[0].split()))
     report.print(
-        f"import pinnlab: {np.median(seconds):.2f} s (median of 5, {min(seconds):.2f} to {max(seconds):.2f}; required 2.5), "
-        f"of which torch {float(torch.stdout.split()[0]):.2f} s; brings along of deepxde, matplotlib, plotly: {unwanted or 'none'}"
+        f"import pinnlab: {np.median(seconds):.2f} s (median of 5, {min(seconds):.2f} to {max(seconds):.2f}; required 2.5); "
+        f"torch, loaded when it is first needed, takes {float(torch.stdout.split()[0]):.2f} s more; brings along of deepxde, matplotlib, plotly: {unwanted or 'none'}"
     )
     report.save()

@@ -15,7 +15,7 @@ import numpy as np
 from pinnlab.conservation import drift
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import ExactField, Field
-from pinnlab.metrics import METRICS, Metric, Samples, comparison_axes, free_up_to_a_constant, sample
+from pinnlab.metrics import METRICS, Metric, Nodes, Samples, comparison_nodes, free_up_to_a_constant, sample
 from pinnlab.problem import Problem
 from pinnlab.reference import reference as classical_reference
 from pinnlab.settings import describe
@@ -190,8 +190,8 @@ def compare(
         SolveFailed: If the reference diverged.
     """
     truth, bounds, truth_name = _truth(problem, reference, rtol)
-    axes = comparison_axes(problem)
-    wanted = sample(truth, axes)
+    nodes = comparison_nodes(problem)
+    wanted = sample(truth, nodes)
     rows: list[Row] = []
     solutions: dict[str, Solution] = {}
     reached: dict[str, dict[float, float]] = {}
@@ -206,7 +206,7 @@ def compare(
             rows += [_refused(problem, name, entry, m, str(refusal), seed) for m in metrics]
             continue
         solutions[name] = found
-        mine = _measured(name, found, axes, wanted, metrics, bounds)
+        mine = _measured(name, found, nodes, wanted, metrics, bounds)
         reached[name] = _times_to_error(found, mine, bounds.get("relative_l2", 0.0))
         rows += mine + _drifts(mine[0], found)
     return Comparison(problem, tuple(rows), solutions, truth, truth_name, reached)
@@ -268,12 +268,12 @@ def _require_same(problem: Problem, solution: Solution, what: str) -> None:
 def _measured(
     name: str,
     solution: Solution,
-    axes: Sequence[np.ndarray],
+    nodes: Nodes,
     wanted: Samples,
     metrics: Sequence[Metric],
     bounds: Mapping[str, float],
 ) -> list[Row]:
-    got = sample(solution.field, axes)
+    got = sample(solution.field, nodes)
     rows = []
     for metric in metrics:
         value = metric(got, wanted)

@@ -55,6 +55,16 @@ class Field(abc.ABC):
         parts = [self(points[i : i + _CHUNK]) for i in range(0, len(points), _CHUNK)]
         return self._grid(axes, np.concatenate(parts).T.reshape(-1, *mesh.shape[:-1]))
 
+    def at(self, times: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Values `(unknowns, m, n)` at the product of `times (m,)` and `points (n, space)`.
+
+        Of a steady problem `times` is empty, and the values are `(unknowns, n)`.
+        """
+        if self.problem.time is None:
+            return self(points).T
+        rows = [self(np.column_stack([np.full(len(points), t), points])).T for t in times]
+        return np.stack(rows, axis=1)
+
     def on_grid(self, shape: Sequence[int]) -> Grid:
         """Values on an equispaced grid over the whole box, both ends included.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,12 +18,12 @@ from pinnlab.problem import Problem
 
 @dataclass(frozen=True)
 class Samples:
-    """A field and its gradient in space on a tensor grid.
+    """A field and its gradient in space at the nodes of a comparison.
 
     Attributes:
-        values: `(unknowns, n_1, n_2, …)` over the axes in the order of coordinates.
-        gradient: `(unknowns, space, n_1, n_2, …)`.
-        times: Nodes of the time axis, which is the first; empty for a steady problem.
+        values: `(unknowns, [nt,] …)` over time, then over the axes or the points of space.
+        gradient: `(unknowns, space, [nt,] …)`.
+        times: `(nt,)`; empty for a steady problem.
     """
 
     values: np.ndarray
@@ -56,8 +57,93 @@ def relative_h1(u: Samples, v: Samples) -> float:
 METRICS: tuple[Metric, ...] = (relative_l2, max_error, relative_h1)
 
 
+class Nodes(abc.ABC):
+    """Where fields are compared: at the same points at each of some times."""
+
+    @property
+    @abc.abstractmethod
+    def times(self) -> np.ndarray:
+        """The times `(nt,)`; empty for a steady problem."""
+
+    @abc.abstractmethod
+    def values(self, u: Field) -> np.ndarray:
+        """`(unknowns, [nt,] …)`: over time, then over the axes or the points of space."""
+
+    @abc.abstractmethod
+    def at_start(self) -> list[np.ndarray]:
+        """The coordinates of the nodes of the first time, one array each."""
+
+
+@dataclass(frozen=True)
+class TensorNodes(Nodes):
+    """The product of one array of nodes per coordinate.
+
+    Attributes:
+        axes: In the order of coordinates.
+        evolving: Whether the first axis is time.
+    """
+
+    axes: tuple[np.ndarray, ...]
+    evolving: bool
+
+    @property
+    def times(self) -> np.ndarray:
+        """The first axis, or nothing."""
+        return self.axes[0] if self.evolving else np.zeros(0)
+
+    def values(self, u: Field) -> np.ndarray:
+        """`(unknowns, n_1, …)` over the axes in the order of coordinates."""
+        grid = u.on_axes(self.axes)
+        order = [list(grid.axes).index(c.name) for c in u.problem.coordinates]
+        return np.stack([grid.values[name].transpose(order) for name in u.problem.names])
+
+    def at_start(self) -> list[np.ndarray]:
+        """The nodes in space, with the first time."""
+        return [m[0] if self.evolving else m for m in np.meshgrid(*self.axes, indexing="ij")]
+
+
+@dataclass(frozen=True)
+class CloudNodes(Nodes):
+    """The product of times and scattered points, for regions that are no boxes.
+
+    Attributes:
+        instants: The times `(nt,)`; empty for a steady problem.
+        points: `(n, space)`.
+    """
+
+    instants: np.ndarray
+    points: np.ndarray
+
+    @property
+    def times(self) -> np.ndarray:
+        """The times."""
+        return self.instants
+
+    def values(self, u: Field) -> np.ndarray:
+        """`(unknowns, [nt,] n)`."""
+        return u.at(self.instants, self.points)
+
+    def at_start(self) -> list[np.ndarray]:
+        """The points, with the first time."""
+        columns = list(self.points.T)
+        return [np.full(len(self.points), self.instants[0]), *columns] if len(self.instants) else columns
+
+
+def comparison_nodes(problem: Problem, budget: int = 60_000) -> Nodes:
+    """Nodes on which fields of a problem are compared, about `budget` in all.
+
+    A box has a tensor grid, see `comparison_axes`; any other region has points drawn once for all, uniform by volume.
+    """
+    if isinstance(problem.region, Box):
+        return TensorNodes(tuple(comparison_axes(problem, budget)), problem.time is not None)
+    interval = problem.interval
+    n = max(3, int((budget / 2 ** len(problem.space)) ** (1 / len(problem.coordinates))))
+    times = np.zeros(0) if interval is None else np.linspace(interval.start, interval.end, n)
+    return CloudNodes(times, problem.region.sample(budget // max(1, len(times)), np.random.default_rng(0)))
+
+
 def comparison_axes(problem: Problem, budget: int = 60_000) -> list[np.ndarray]:
-    """Nodes per coordinate on which fields of a problem are compared, equispaced and about `budget` in all.
+    """Nodes per coordinate of a box, equispaced and about `budget` in all.
 
     Space gets twice as many nodes as time; along a periodic axis the end that repeats the start is left out.
     """
@@ -71,19 +157,25 @@ def comparison_axes(problem: Problem, budget: int = 60_000) -> list[np.ndarray]:
     return axes
 
 
-def sample(u: Field, axes: Sequence[np.ndarray]) -> Samples:
-    """A field and its gradient on a tensor grid; unknowns that are free up to a constant lose their mean."""
+def sample(u: Field, nodes: Nodes | Sequence[np.ndarray]) -> Samples:
+    """A field and its gradient at nodes; unknowns that are free up to a constant lose their mean.
+
+    Args:
+        u: The field.
+        nodes: From `comparison_nodes`, or one array of nodes per coordinate of a box.
+    """
     problem = u.problem
     dim, first = len(problem.coordinates), 0 if problem.time is None else 1
-    values = _stack(u, axes)
-    gradient = [_stack(u.derivative([int(i == k) for i in range(dim)]), axes) for k in range(first, dim)]
-    space = tuple(range(first, dim))
+    where = nodes if isinstance(nodes, Nodes) else TensorNodes(tuple(nodes), first == 1)
+    values = where.values(u)
+    gradient = [where.values(u.derivative([int(i == k) for i in range(dim)])) for k in range(first, dim)]
+    space = tuple(range(1 + first, values.ndim))
     for i, name in enumerate(problem.names):
         if space and name in free_up_to_a_constant(problem):
-            values[i] -= values[i].mean(axis=space, keepdims=True)
+            values[i] -= values[i].mean(axis=tuple(a - 1 for a in space), keepdims=True)
     shape = (len(values), 0, *values.shape[1:])
     stacked = np.stack(gradient, axis=1) if gradient else np.zeros(shape)
-    return Samples(values, stacked, axes[0] if first else np.zeros(0))
+    return Samples(values, stacked, where.times)
 
 
 def free_up_to_a_constant(problem: Problem) -> frozenset[str]:
@@ -92,13 +184,6 @@ def free_up_to_a_constant(problem: Problem) -> frozenset[str]:
     conditions = (resolved(c.residual, problem) for c in problem.conditions)
     fixed |= {s.jet.field for s in jet_symbols(*conditions) if not s.jet.order}
     return frozenset(problem.names) - fixed
-
-
-def _stack(u: Field, axes: Sequence[np.ndarray]) -> np.ndarray:
-    """Values `(unknowns, n_1, …)` over the axes in the order of coordinates."""
-    grid = u.on_axes(axes)
-    order = [list(grid.axes).index(c.name) for c in u.problem.coordinates]
-    return np.stack([grid.values[name].transpose(order) for name in u.problem.names])
 
 
 def _ratio(error: float, size: float) -> float:

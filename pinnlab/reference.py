@@ -15,7 +15,7 @@ from pinnlab.field import Field
 from pinnlab.forms.boundary import Dirichlet, classify
 from pinnlab.forms.evaluate import Program
 from pinnlab.forms.rates import Rates
-from pinnlab.metrics import METRICS, Metric, Samples, comparison_axes, relative_l2, sample
+from pinnlab.metrics import METRICS, Metric, Samples, comparison_nodes, relative_l2, sample
 from pinnlab.numerics.integrators import Bdf, Dop853, Radau
 from pinnlab.problem import Problem
 from pinnlab.solution import ErrorBound, Solution
@@ -155,8 +155,8 @@ def cross_check(
     problem = first.problem
     other = independent(problem, first.solver)
     second = refine(problem, other, rtol, max_seconds=max_seconds, monitors=monitors)
-    axes = comparison_axes(problem, BUDGET)
-    return CrossCheck(first, second, relative_l2(sample(second.field, axes), sample(first.field, axes)))
+    nodes = comparison_nodes(problem, BUDGET)
+    return CrossCheck(first, second, relative_l2(sample(second.field, nodes), sample(first.field, nodes)))
 
 
 def _same_method(a: Refinable, b: object) -> bool:
@@ -212,7 +212,7 @@ class _Refinement:
 
     def __init__(self, problem: Problem, rtol: float, max_seconds: float, monitors: Sequence[Monitor]) -> None:
         self._problem, self._rtol, self._monitors = problem, rtol, monitors
-        self._axes = comparison_axes(problem, BUDGET)
+        self._nodes = comparison_nodes(problem, BUDGET)
         self._deadline = time.perf_counter() + max_seconds
         self._seconds = 0.0
 
@@ -314,13 +314,12 @@ class _Refinement:
             for r in classify(self._problem)
             if isinstance(r, Dirichlet) and r.piece == "initial" and not r.time_order
         }
-        start = self._axes[0][:1]
-        mesh = np.meshgrid(start, *self._axes[1:], indexing="ij")
+        start = self._nodes.at_start()
         error = size = largest = 0.0
         for i, name in enumerate(self._problem.names):
             if name in given:
-                (value,) = Program([given[name]], self._problem.coordinates)(*mesh)
-                exact = np.broadcast_to(np.asarray(value, float), mesh[0].shape)[0]
+                (value,) = Program([given[name]], self._problem.coordinates)(*start)
+                exact = np.broadcast_to(np.asarray(value, float), start[0].shape)
                 gap = u.values[i, 0] - exact
                 error, size = error + float((gap**2).sum()), size + float((exact**2).sum())
                 largest = max(largest, float(np.abs(gap).max()))
@@ -331,7 +330,7 @@ class _Refinement:
         self._seconds += solution.seconds
         if solution.status is not Status.DONE:
             return None
-        samples = sample(solution.field, self._axes)
+        samples = sample(solution.field, self._nodes)
         return _Level(solver, solution, samples) if np.isfinite(samples.values).all() else None
 
     def _with_bound(self, level: _Level, space: list[_Distance], in_time: list[_Distance]) -> Solution:
@@ -400,6 +399,6 @@ class _Distance:
 
 def error_against(solution: Field, truth: Field, budget: int = BUDGET) -> dict[str, float]:
     """Every metric of one field against another, by name."""
-    axes = comparison_axes(truth.problem, budget)
-    u, v = sample(solution, axes), sample(truth, axes)
+    nodes = comparison_nodes(truth.problem, budget)
+    u, v = sample(solution, nodes), sample(truth, nodes)
     return {m.__name__: m(u, v) for m in METRICS}

@@ -22,7 +22,7 @@ import torch
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import ExactField, Field
 from pinnlab.files.tree import Encoder
-from pinnlab.metrics import comparison_axes, relative_l2, sample
+from pinnlab.metrics import comparison_nodes, relative_l2, sample
 from pinnlab.problem import Problem
 from pinnlab.settings import describe
 from pinnlab.solve import solve
@@ -63,8 +63,8 @@ class SolverContract(abc.ABC):
         """The answer is within `tolerance`."""
         problem, solver = self.case()
         solution = solve(problem, solver, device="cpu").checked()
-        axes = comparison_axes(problem, 20_000)
-        error = relative_l2(sample(solution.field, axes), sample(self.truth(problem), axes))
+        nodes = comparison_nodes(problem, 20_000)
+        error = relative_l2(sample(solution.field, nodes), sample(self.truth(problem), nodes))
         assert solution.status is Status.DONE
         assert error <= self.tolerance
 

@@ -10,11 +10,15 @@ import pytest
 import sympy as sp
 
 from pinnlab import Box, D, Problem, dirichlet, initial, laplacian, neumann
+from pinnlab.domain.base import Domain
+from pinnlab.domain.evolution import TimeInterval
 from pinnlab.field import ExactField, Field
 from pinnlab.metrics import (
     METRICS,
+    CloudNodes,
     Samples,
     comparison_axes,
+    comparison_nodes,
     free_up_to_a_constant,
     max_error,
     relative_h1,
@@ -134,3 +138,54 @@ def test_fields_that_differ_by_such_a_constant_are_equal_and_others_are_not(ship
     assert max(m(free, wanted) for m in METRICS) < 1e-14
     fixed = sample(Shifted(problem, truth, np.array([3.0, 0.0])), axes)
     assert max_error(fixed, wanted) == pytest.approx(6)
+
+
+class Wedge(Domain):
+    """The triangle 0 <= y <= x <= 1: the smallest region that is no box."""
+
+    coordinates = (x, y)
+    pieces = ("edge",)
+
+    def contains(self, points):
+        return (points[:, 1] >= 0) & (points[:, 1] <= points[:, 0]) & (points[:, 0] <= 1)
+
+    def sample(self, n, rng):
+        return np.sort(rng.random((n, 2)), axis=1)[:, ::-1]
+
+    def sample_piece(self, piece, n, rng):
+        return np.column_stack([rng.random(n), np.zeros(n)]), np.tile([0.0, -1.0], (n, 1))
+
+
+def test_fields_on_a_region_that_is_no_box_are_compared_at_the_same_scattered_points_of_it():
+    u = sp.Function("u")(t, x, y)
+    problem = Problem(
+        "wedge",
+        [D(u, t) - laplacian(u, (x, y))],
+        [u],
+        TimeInterval(t, 0, 2) * Wedge(),
+        [initial(u, 0), dirichlet(u, 0)],
+        t,
+    ).manufactured(t + 10 * x + 100 * y)
+    nodes = comparison_nodes(problem, 8_000)
+    assert isinstance(nodes, CloudNodes)
+    assert 4_000 < len(nodes.times) * len(nodes.points) < 9_000
+    assert problem.region.contains(nodes.points).all()
+    np.testing.assert_array_equal(nodes.points, comparison_nodes(problem, 8_000).points)
+    found = sample(ExactField.of(problem), nodes)
+    assert found.values.shape == (1, len(nodes.times), len(nodes.points))
+    expected = nodes.times[:, None] + 10 * nodes.points[:, 0] + 100 * nodes.points[:, 1]
+    np.testing.assert_allclose(found.values[0], expected, rtol=1e-14)
+    np.testing.assert_allclose(found.gradient[0, 1], 100, rtol=1e-12)
+    start, px, _ = nodes.at_start()
+    np.testing.assert_array_equal(start, 0)
+    np.testing.assert_array_equal(px, nodes.points[:, 0])
+
+
+def test_steady_fields_on_a_cloud_have_no_axis_of_time():
+    u = sp.Function("u")(x, y)
+    problem = Problem("still", [laplacian(u, (x, y))], [u], Wedge(), [dirichlet(u, 0)]).manufactured(x - y)
+    nodes = comparison_nodes(problem, 500)
+    found = sample(ExactField.of(problem), nodes)
+    assert found.values.shape == (1, 500)
+    assert found.times.shape == (0,)
+    assert len(nodes.at_start()) == 2

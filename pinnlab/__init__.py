@@ -18,8 +18,15 @@ from pinnlab.condition import neumann as neumann
 from pinnlab.condition import robin as robin
 from pinnlab.domain.base import Domain as Domain
 from pinnlab.domain.box import Box as Box
+from pinnlab.domain.combination import Difference as Difference
+from pinnlab.domain.combination import Intersection as Intersection
+from pinnlab.domain.combination import Union as Union
 from pinnlab.domain.evolution import Evolution as Evolution
 from pinnlab.domain.evolution import TimeInterval as TimeInterval
+from pinnlab.domain.mesh_domain import MeshDomain as MeshDomain
+from pinnlab.domain.shapes import Ball as Ball
+from pinnlab.domain.shapes import Disk as Disk
+from pinnlab.domain.shapes import Polygon as Polygon
 from pinnlab.errors import IncompatibleData as IncompatibleData
 from pinnlab.errors import SolveFailed as SolveFailed
 from pinnlab.errors import UnsupportedProblem as UnsupportedProblem
@@ -42,13 +49,25 @@ if TYPE_CHECKING:
     from pinnlab.field import Grid as Grid
     from pinnlab.forms.ansatz import Hard as Hard
     from pinnlab.forms.ansatz import Soft as Soft
+    from pinnlab.mesh_field import MeshField as MeshField
     from pinnlab.networks.activations import Sine as Sine
     from pinnlab.networks.activations import Swish as Swish
     from pinnlab.networks.activations import Tanh as Tanh
     from pinnlab.networks.mlp import Mlp as Mlp
+    from pinnlab.numerics.automatic import Automatic as Automatic
+    from pinnlab.numerics.automatic import Lsoda as Lsoda
+    from pinnlab.numerics.implicit import Bdf2 as Bdf2
+    from pinnlab.numerics.implicit import Theta as Theta
     from pinnlab.numerics.integrators import Bdf as Bdf
     from pinnlab.numerics.integrators import Dop853 as Dop853
     from pinnlab.numerics.integrators import Radau as Radau
+    from pinnlab.numerics.riemann import Hll as Hll
+    from pinnlab.numerics.riemann import Hllem as Hllem
+    from pinnlab.numerics.riemann import LaxFriedrichs as LaxFriedrichs
+    from pinnlab.numerics.tase import ModifiedSinglyTase as ModifiedSinglyTase
+    from pinnlab.numerics.tase import SinglyTase as SinglyTase
+    from pinnlab.numerics.weno import Muscl as Muscl
+    from pinnlab.numerics.weno import Weno5 as Weno5
     from pinnlab.reference import cross_check as cross_check
     from pinnlab.reference import reference as reference
     from pinnlab.reference import refine as refine
@@ -62,7 +81,12 @@ if TYPE_CHECKING:
     from pinnlab.solvers.collocation import Collocation as Collocation
     from pinnlab.solvers.deepxde_pinn import DeepxdePinn as DeepxdePinn
     from pinnlab.solvers.etdrk4 import Etdrk4 as Etdrk4
+    from pinnlab.solvers.finite_element import FiniteElement as FiniteElement
+    from pinnlab.solvers.finite_volume import ExplicitDiffusion as ExplicitDiffusion
+    from pinnlab.solvers.finite_volume import FiniteVolume as FiniteVolume
+    from pinnlab.solvers.finite_volume import ImplicitDiffusion as ImplicitDiffusion
     from pinnlab.solvers.method_of_lines import MethodOfLines as MethodOfLines
+    from pinnlab.solvers.ode import Ode as Ode
     from pinnlab.solvers.pinn import Pinn as Pinn
     from pinnlab.support import support as support
     from pinnlab.training.adam import Adam as Adam
@@ -80,20 +104,32 @@ if TYPE_CHECKING:
 _LATER = {
     "Chebyshev": "pinnlab.collocation",
     "FiniteDifferences": "pinnlab.collocation",
-    "Comparison": "pinnlab.compare",
     "compare": "pinnlab.compare",
+    "Comparison": "pinnlab.compare",
     "ExactField": "pinnlab.field",
     "Field": "pinnlab.field",
     "Grid": "pinnlab.field",
     "Hard": "pinnlab.forms.ansatz",
     "Soft": "pinnlab.forms.ansatz",
+    "MeshField": "pinnlab.mesh_field",
     "Sine": "pinnlab.networks.activations",
     "Swish": "pinnlab.networks.activations",
     "Tanh": "pinnlab.networks.activations",
     "Mlp": "pinnlab.networks.mlp",
+    "Automatic": "pinnlab.numerics.automatic",
+    "Lsoda": "pinnlab.numerics.automatic",
+    "Bdf2": "pinnlab.numerics.implicit",
+    "Theta": "pinnlab.numerics.implicit",
     "Bdf": "pinnlab.numerics.integrators",
     "Dop853": "pinnlab.numerics.integrators",
     "Radau": "pinnlab.numerics.integrators",
+    "Hll": "pinnlab.numerics.riemann",
+    "Hllem": "pinnlab.numerics.riemann",
+    "LaxFriedrichs": "pinnlab.numerics.riemann",
+    "ModifiedSinglyTase": "pinnlab.numerics.tase",
+    "SinglyTase": "pinnlab.numerics.tase",
+    "Muscl": "pinnlab.numerics.weno",
+    "Weno5": "pinnlab.numerics.weno",
     "cross_check": "pinnlab.reference",
     "reference": "pinnlab.reference",
     "refine": "pinnlab.reference",
@@ -107,7 +143,12 @@ _LATER = {
     "Collocation": "pinnlab.solvers.collocation",
     "DeepxdePinn": "pinnlab.solvers.deepxde_pinn",
     "Etdrk4": "pinnlab.solvers.etdrk4",
+    "FiniteElement": "pinnlab.solvers.finite_element",
+    "ExplicitDiffusion": "pinnlab.solvers.finite_volume",
+    "FiniteVolume": "pinnlab.solvers.finite_volume",
+    "ImplicitDiffusion": "pinnlab.solvers.finite_volume",
     "MethodOfLines": "pinnlab.solvers.method_of_lines",
+    "Ode": "pinnlab.solvers.ode",
     "Pinn": "pinnlab.solvers.pinn",
     "support": "pinnlab.support",
     "Adam": "pinnlab.training.adam",

@@ -1,4 +1,4 @@
-"""The command line: `pinnlab list | show | solve | compare | info | export`."""
+"""The command line: `pinnlab list | show | solve | compare | info | plot | export`."""
 
 from __future__ import annotations
 
@@ -123,24 +123,21 @@ def list_command(
             }
         )
         return
-    table = Table("problem", "axes", box=None, padding=(0, 2, 0, 0))
-    for solver in solvers:
-        table.add_column(solver.replace("-", "-\n"), no_wrap=True)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("problem", no_wrap=True)
+    table.add_column("axes", no_wrap=True)
+    table.add_column("solved by")
     for name, problem in problems.items():
-        cells = [_short_answer(answers[name].get(solver)) for solver in solvers]
-        table.add_row(name, ", ".join(c.name for c in problem.coordinates), *cells)
+        able = ", ".join(solver for solver, answer in answers[name].items() if answer == "yes")
+        table.add_row(name, ", ".join(c.name for c in problem.coordinates), able or "none that was asked")
     standard_output().print(table)
     if len(asked) < len(solvers):
         left = ", ".join(s for s in solvers if s not in asked)
-        say(f"?: not asked, since that takes seconds for {left}; --verbose asks, and tells every reason")
+        say(f"not asked, since that takes seconds: {left}; --verbose asks, and tells the reason of every no")
     for name, row in answers.items() if verbose else ():
         for solver, answer in row.items():
             if answer != "yes":
                 say(f"{name}, {solver}: {answer}")
-
-
-def _short_answer(answer: str | None) -> str:
-    return "?" if answer is None else answer.partition(":")[0]
 
 
 @app.command()
@@ -189,8 +186,8 @@ def solve(
             refinement = Refinement(declared, DEFAULT_RTOL if rtol is None else rtol, max_seconds, screen)
             solution, check = refinement.verified(settings) if verify else (refinement.run(settings), None)
         else:
-            run = Run(declared, settings, seed or 0, device or "auto", max_seconds, screen)
-            solution, check = run.solved(max_steps, checkpoint, resume).checked(), None
+            run = Run(declared, settings, seed or 0, device or "auto", max_seconds, screen, out, sizes)
+            solution, check = run.solved(max_steps, checkpoint, resume), None
     if out is not None:
         solution.to_hdf5(out, sizes)
     _report(solution, out, check, as_json)
@@ -301,8 +298,8 @@ def _require_usable(found: Comparison) -> None:
 
 
 def _write_comparison(found: Comparison, folder: Path) -> None:
+    from pinnlab.commands.pictures import draw_panel
     from pinnlab.files.atomic import replacing
-    from pinnlab.plots import panel, picture_shape
 
     folder.mkdir(exist_ok=True)
     usable = {text: solution for text, solution in found.solutions.items() if not solution.failure}
@@ -314,11 +311,7 @@ def _write_comparison(found: Comparison, folder: Path) -> None:
     with replacing(folder / "comparison.json") as temporary:
         temporary.write_text(found.to_json(), encoding="utf-8")
     if usable:
-        shape = picture_shape(found.problem)
-        grids = {text: solution.on_grid(shape) for text, solution in usable.items()}
-        figure = panel(found.problem, found.truth.on_grid(shape), grids)
-        with replacing(folder / "panel.png") as temporary:
-            figure.savefig(temporary, format="png")
+        draw_panel(found.truth, {text: solution.field for text, solution in usable.items()}, folder / "panel.png")
 
 
 @app.command()
@@ -346,6 +339,24 @@ def info(
     if not as_json:
         lines = [*file_lines(data), *(["sound: every checksum, link and identity is right"] if check else [])]
         say("\n".join(lines))
+
+
+@app.command()
+def plot(
+    file: ResultFile,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="PNG, PDF or SVG by its suffix; if not said, F with the suffix .png.")
+    ] = None,
+    at: Annotated[float | None, typer.Option("--at", help="The one time to show; the stored one next to it.")] = None,
+) -> None:
+    """Draw a result file: lines or maps of its fields."""
+    from pinnlab.commands.inspection import require_result
+    from pinnlab.commands.pictures import draw
+
+    require_result(file)
+    target = file.with_suffix(".png") if out is None else out
+    draw(file, target, at)
+    say(f"written {target}")
 
 
 @app.command()

@@ -31,9 +31,7 @@ class Condition:
         object.__setattr__(self, "residual", sp.sympify(residual))
         object.__setattr__(self, "on", (on,) if isinstance(on, str) else None if on is None else tuple(on))
         if self.on is not None and not self.on:
-            raise ValueError(
-                f"condition {self.residual} = 0 names no piece; give on='left', say, or leave it out"
-            )
+            raise ValueError(f"condition {self.residual} = 0 names no piece; give on='left', say, or leave it out")
 
     def __str__(self) -> str:
         return f"{self.residual} = 0 on {', '.join(self.on) if self.on else 'the whole boundary'}"

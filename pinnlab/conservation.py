@@ -6,48 +6,87 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pinnlab.cell_field import CellField
 from pinnlab.domain.box import Box
 from pinnlab.field import Field
 from pinnlab.forms.evaluate import Program
-from pinnlab.forms.jet import JetSymbol, jet_symbols, to_jets
-from pinnlab.metrics import comparison_axes
+from pinnlab.forms.jet import jet_symbols, to_jets
+from pinnlab.meshing.mesh import Mesh
+from pinnlab.meshing.quality import volumes
+from pinnlab.metrics import CloudNodes, Nodes, TensorNodes, comparison_axes
 from pinnlab.problem import Problem
 from pinnlab.symbols import Expr, with_values
+
+BUDGET = 50_000
 
 
 def drift(u: Field, axes: Sequence[np.ndarray] | None = None) -> dict[str, float]:
     """For each conserved density ρ the largest |∫ρ(t) - ∫ρ(t0)| over time, relative to the largest ∫|ρ|.
 
+    Integrals over a box are trapezoidal sums, of averages over cells sums of Gauss's rule in each cell at the
+    snapshots; over any other region each cell of a mesh counts with its centre.
+
     Args:
         u: The answer; its problem's `conserved` names the densities.
-        axes: Nodes per coordinate; by default those on which fields are compared.  Integrals are trapezoidal sums.
+        axes: Nodes per coordinate of a box; by default those on which fields are compared.
     """
     problem = u.problem
     if problem.time is None or not problem.conserved:
         return {}
-    nodes = comparison_axes(problem, 50_000) if axes is None else list(axes)
+    nodes, weights = _in_cells(u) if isinstance(u, CellField) and axes is None else _quadrature(problem, axes)
     return {
-        name: _drift(u, to_jets(with_values(e), problem.coordinates), nodes) for name, e in problem.conserved.items()
+        name: _drift(u, to_jets(with_values(e), problem.coordinates), nodes, weights)
+        for name, e in problem.conserved.items()
     }
 
 
-def _drift(u: Field, density: Expr, axes: Sequence[np.ndarray]) -> float:
+def _drift(u: Field, density: Expr, nodes: Nodes, weights: np.ndarray) -> float:
     problem, symbols = u.problem, jet_symbols(density)
-    mesh = np.meshgrid(*axes, indexing="ij")
     program = Program([density], [*problem.coordinates, *symbols])
-    (values,) = program(*mesh, *(_on_mesh(u, s, axes) for s in symbols))
-    weights = _space_weights(problem, axes)
-    integral, size = _integrated(values, weights), _integrated(np.abs(values), weights).max()
+    columns = [
+        nodes.values(u.derivative(s.jet.orders) if s.jet.order else u)[problem.names.index(s.jet.field)]
+        for s in symbols
+    ]
+    times = nodes.times.reshape(-1, *(1,) * weights.ndim)
+    (values,) = program(times, *nodes.at_start()[1:], *columns)
+    values = np.broadcast_to(values, (len(times), *weights.shape)).reshape(len(times), -1)
+    integral, size = values @ weights.ravel(), (np.abs(values) @ weights.ravel()).max()
     change = float(np.abs(integral - integral[0]).max())
     return change / float(size) if size > 0 else change
 
 
-def _on_mesh(u: Field, symbol: JetSymbol, axes: Sequence[np.ndarray]) -> np.ndarray:
-    """A jet of one unknown on the tensor grid, axes in the order of coordinates."""
-    field = u.derivative(symbol.jet.orders) if symbol.jet.order else u
-    grid = field.on_axes(axes)
-    order = [list(grid.axes).index(c.name) for c in u.problem.coordinates]
-    return grid.values[symbol.jet.field].transpose(order)
+def _in_cells(u: CellField) -> tuple[Nodes, np.ndarray]:
+    """Three nodes per cell and axis integrate its polynomial exactly, however steep it is beside the next."""
+    places, shares = np.polynomial.legendre.leggauss(3)
+    axes, weights = [u.times], np.ones(())
+    bounds = u.problem.region.bounds.values()  # type: ignore[attr-defined]
+    for (low, high), n in zip(bounds, u.cells.shape, strict=True):
+        half = (high - low) / (2 * n)
+        centres = low + half * (2 * np.arange(n) + 1)
+        axes.append((centres[:, None] + half * places).ravel())
+        weights = np.multiply.outer(weights, np.tile(half * shares, n))
+    return TensorNodes(tuple(axes), True), weights
+
+
+def _quadrature(problem: Problem, axes: Sequence[np.ndarray] | None) -> tuple[Nodes, np.ndarray]:
+    """Nodes, and the weights of their points in space."""
+    if isinstance(problem.region, Box):
+        chosen = comparison_axes(problem, BUDGET) if axes is None else list(axes)
+        weights = np.ones(())
+        for w in _space_weights(problem, chosen):
+            weights = np.multiply.outer(weights, w)
+        return TensorNodes(tuple(chosen), True), weights
+    interval = problem.interval
+    assert interval is not None  # drift returns early for steady problems
+    mesh = _mesh(problem)
+    centres = mesh.points[mesh.cells].mean(axis=1)
+    times = np.linspace(interval.start, interval.end, max(3, BUDGET // len(centres)))
+    return CloudNodes(times, centres), np.abs(volumes(mesh))
+
+
+def _mesh(problem: Problem) -> Mesh:
+    corners = problem.region.sample(1000, np.random.default_rng(0))
+    return problem.region.mesh(float(np.ptp(corners, axis=0).max()) / 24)
 
 
 def _space_weights(problem: Problem, axes: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -59,10 +98,3 @@ def _space_weights(problem: Problem, axes: Sequence[np.ndarray]) -> list[np.ndar
         ends = [spacing[0] / 2 + spacing[-1] / 2] * 2 if periodic else [spacing[0] / 2, spacing[-1] / 2]
         out.append(np.array([ends[0], *((spacing[:-1] + spacing[1:]) / 2), ends[1]]))
     return out
-
-
-def _integrated(values: np.ndarray, weights: Sequence[np.ndarray]) -> np.ndarray:
-    """The integral over space at each time `(nt,)`."""
-    for w in reversed(weights):
-        values = values @ w
-    return values

@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 
 from pinnlab.domain.box import Box
 from pinnlab.forms.evaluate import on_points
+from pinnlab.numerics.axes import StencilAxis
 from pinnlab.numerics.tensor import scattered_interpolate, tensor_interpolate
 from pinnlab.numerics.time_series import HermiteTimes
 from pinnlab.problem import Problem
@@ -43,6 +44,11 @@ class Field(abc.ABC):
     @abc.abstractmethod
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """Evaluate at `points (n, dim)`, columns as in `problem.coordinates`, to `values (n, unknowns)`."""
+
+    @property
+    def reached(self) -> float | None:
+        """The last time of the answer: later ones only repeat it; None where it covers all times, or is steady."""
+        return None
 
     @abc.abstractmethod
     def derivative(self, orders: Sequence[int]) -> Field:
@@ -199,6 +205,39 @@ class Trajectory:
 
 
 @dataclass(frozen=True)
+class Snapshots:
+    """The time axis of a stored run: interpolation to sixth order between its states, the last one held beyond.
+
+    Of four or five times it is to fourth order; a single state is held throughout.
+
+    Attributes:
+        times: Times of the states `(nt,)`, which are the nodal values.
+    """
+
+    times: np.ndarray
+
+    def interpolation(self, points: np.ndarray, order: int = 0) -> csr_array:
+        """The matrix `(m, nt)` from states to the order-th derivative at times `points (m,)`."""
+        if len(self.times) == 1:
+            return csr_array(np.full((len(points), 1), 0.0 if order else 1.0))
+        return stored_axis(self.times).interpolation(np.clip(points, self.times[0], self.times[-1]), order)
+
+
+def stored_axis(nodes: np.ndarray) -> StencilAxis:
+    """The axis of a file: interpolation to sixth order between its nodes, to fourth order of four or five.
+
+    Raises:
+        ValueError: If there are fewer than four nodes.
+    """
+    return StencilAxis(tuple(nodes), accuracy=4 if len(nodes) >= 6 else 2)
+
+
+def last_time(axis: Interpolator | None) -> float | None:
+    """The last time of a run in progress or of a stored one; None of any other axis."""
+    return float(axis.times[-1]) if isinstance(axis, Trajectory | Snapshots) else None
+
+
+@dataclass(frozen=True)
 class GridField(Field):
     """Values at the nodes of a tensor grid, with the interpolation that belongs to each axis.
 
@@ -216,6 +255,11 @@ class GridField(Field):
         """Interpolate at `points (n, dim)`."""
         matrices = self._matrices(list(points.T))
         return np.stack([scattered_interpolate(matrices, v) for v in self.values], axis=1)
+
+    @property
+    def reached(self) -> float | None:
+        """The last time of a run in progress, or of a stored one."""
+        return None if self.problem.time is None else last_time(self.axes[0])
 
     def on_axes(self, axes: Sequence[np.ndarray]) -> Grid:
         """Values on a tensor grid, one axis at a time."""

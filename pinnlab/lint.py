@@ -83,9 +83,7 @@ def _check_shape(problem: Problem) -> None:
         raise ValueError(f"{who}: give at least one equation and one unknown")
     for u in problem.unknowns:
         if not isinstance(u, AppliedUndef):
-            raise ValueError(
-                f"{who}: unknown {u} must be a function of the coordinates, sympy.Function('u')(t, x)"
-            )
+            raise ValueError(f"{who}: unknown {u} must be a function of the coordinates, sympy.Function('u')(t, x)")
     if len({u.func.__name__ for u in problem.unknowns}) < len(problem.unknowns):
         raise ValueError(f"{who}: two unknowns have the same name in {problem.unknowns}")
     if len(problem.equations) != len(problem.unknowns):
@@ -119,14 +117,10 @@ def _check_symbols(problem: Problem) -> None:
         # The expression itself is not printed: sympy cannot print a product with nan.
         for bad in (sp.nan, sp.zoo, sp.oo, -sp.oo):
             if value.has(bad):
-                raise ValueError(
-                    f"{who}, {label}: it holds {bad}, which is not finite; check its coefficients"
-                )
+                raise ValueError(f"{who}, {label}: it holds {bad}, which is not finite; check its coefficients")
         for f in sorted(applied_functions(e) - unknowns, key=str):
             hint = did_you_mean(f.func.__name__, (u.func.__name__ for u in unknowns))
-            raise ValueError(
-                f"{who}, {label}: {f} is not among the unknowns {tuple(map(str, unknowns))}{hint}"
-            )
+            raise ValueError(f"{who}, {label}: {f} is not among the unknowns {tuple(map(str, unknowns))}{hint}")
         for s in sorted(value.free_symbols - coordinates, key=str):
             if isinstance(s, Parameter) or (isinstance(s, Normal) and label.startswith("condition")):
                 continue
@@ -158,9 +152,7 @@ def _check_pieces(problem: Problem) -> None:
         if not condition_unknowns(c):
             raise ValueError(f"problem {problem.name!r}: condition {c} holds no unknown")
         if c.on is None and not problem.region.pieces:
-            raise ValueError(
-                f"problem {problem.name!r}: condition {c}, but its domain has no boundary; drop it"
-            )
+            raise ValueError(f"problem {problem.name!r}: condition {c}, but its domain has no boundary; drop it")
         for piece in problem.pieces_of(c):
             if piece in periodic:
                 raise ValueError(
@@ -237,7 +229,7 @@ def _check_boundary_conditions(problem: Problem) -> None:
             if needed % 2 == 0:
                 for piece in pieces:
                     _require(problem, u, axis, needed // 2, per_piece[u, piece], f"on {piece!r}", piece)
-            elif len(problem.unknowns) == 1:
+            elif len(problem.unknowns) == 1 and not (needed == 1 and _steers_itself(problem, u, axis)):
                 given = sum(per_piece[u, piece] for piece in pieces)
                 _require(
                     problem,
@@ -248,6 +240,17 @@ def _check_boundary_conditions(problem: Problem) -> None:
                     f"on {' and '.join(map(repr, pieces))} together",
                     pieces[0],
                 )
+
+
+def _steers_itself(problem: Problem, u: Expr, axis: str) -> bool:
+    """Whether u decides which way it travels along an axis, as in u_t + (u²/2)_x = 0.
+
+    Which sides are inflows then depends on the solution and may change in time, so that none, one or both of them
+    may need a value.
+    """
+    (coordinate,) = (c for c in problem.space if str(c) == axis)
+    speeds = (sp.diff(with_values(e).doit(), sp.Derivative(u, coordinate)) for e in problem.equations)
+    return any(s.has(u) for s in speeds)
 
 
 def _boundary_needs(problem: Problem, u: Expr) -> list[tuple[tuple[str, ...], int, str]]:
@@ -317,9 +320,7 @@ def _meeting(problem: Problem, *pieces: str) -> dict[sp.Symbol, float] | None:
     return fixed
 
 
-def _warn_of_jump(
-    problem: Problem, u: Expr, where: str, jump: Expr, fixed: dict[sp.Symbol, float] | None
-) -> None:
+def _warn_of_jump(problem: Problem, u: Expr, where: str, jump: Expr, fixed: dict[sp.Symbol, float] | None) -> None:
     if fixed is None:
         return
     jump = jump.subs({c: sp.Float(v) for c, v in fixed.items()})

@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
 
-from pinnlab.field import Grid
+from pinnlab.canvas import Canvas, GridCanvas, Lines, View, add_map, mesh_canvas
+from pinnlab.errors import UnsupportedProblem
+from pinnlab.field import Field, Grid
+from pinnlab.forms.incompressible import Incompressible
+from pinnlab.nodal import Nodal, has_mesh, nodal
 from pinnlab.problem import Problem
 
 # Colours that are even in lightness for values; a diverging map with white at zero for errors.
 VALUES, ERRORS = "viridis", "RdBu_r"
 CELL = (4.1, 3.0)
+MOST_IN_A_ROW = 3
+# Maps that are wider than this many times their height are put below one another.
+WIDE = 1.9
 # Nodes per axis of what is drawn: time first; more than a screen shows is lost.
 TIME_NODES, SPACE_NODES, LINE_NODES = 201, {1: 401, 2: 161, 3: 65}, 1001
-
-
-@dataclass(frozen=True)
-class _View:
-    """What of a grid is drawn: the values over at most two axes, and what was held fixed.
-
-    Attributes:
-        axes: Names of the axes drawn, the horizontal one first.
-        fixed: The other coordinates, as a phrase such as " at t = 1".
-    """
-
-    axes: tuple[str, ...]
-    fixed: str
-    indices: tuple[int | slice, ...]
-    transpose: bool
-
-    def of(self, values: np.ndarray) -> np.ndarray:
-        """The values drawn: `(n,)`, or `(vertical, horizontal)`."""
-        found = values[self.indices]
-        return found.T if self.transpose else found
 
 
 def picture_shape(problem: Problem) -> tuple[int, ...]:
@@ -58,29 +43,68 @@ def picture_shape(problem: Problem) -> tuple[int, ...]:
     return (TIME_NODES if dim == 1 else 2, *space)
 
 
-def plot_solution(problem: Problem, grid: Grid) -> Figure:
+def pictured(u: Field, like: Grid | Nodal | None = None) -> Grid | Nodal:
+    """A field where pictures need its values: on a tensor grid over a box, else on a mesh at the last time.
+
+    Args:
+        u: The field.
+        like: Values of another field of the same problem; these are then at the same places.
+
+    Raises:
+        ValueError: If space has more than three dimensions.
+        UnsupportedProblem: If the region cannot be meshed.
+    """
+    if isinstance(like, Nodal) or (like is None and has_mesh(u) and len(u.problem.space) > 1):
+        interval = u.problem.interval
+        times = np.zeros(0) if interval is None else np.array([interval.end])
+        return nodal(u, times, None if like is None else like.cells)
+    return u.on_grid(picture_shape(u.problem))
+
+
+def plot_solution(problem: Problem, values: Grid | Nodal, moment: float | None = None) -> Figure:
     """One solution: lines for an ODE or a steady problem in one dimension, else a map for each unknown.
 
-    With one dimension of space the map is over time and space; with more it shows the last time, and of three
-    dimensions the middle plane.
+    With one dimension of space the map is over time and space; with more it shows the last time.  Of a grid of three
+    dimensions it is the middle plane, of a mesh in space its boundary.  An incompressible flow in the plane has one
+    map more, of its speed, with streamlines.
 
     Args:
         problem: What was solved.
-        grid: Its values on a tensor grid.
+        values: Its values on a tensor grid or a mesh.
+        moment: The one time that is shown; the stored one next to it is taken.
+
+    Raises:
+        ValueError: If the moment is not among the stored times, or a value is not finite.
     """
-    view = _view(problem, grid)
-    names = list(grid.values)
-    if len(view.axes) == 1:
-        return _lines(problem, grid, view)
-    figure = _figure(1, len(names), f"{problem.name}{view.fixed}", cell=(5.0, 3.7))
-    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        values = view.of(grid.values[name])
-        _map(figure, axes, grid, view, values, VALUES, (float(values.min()), float(values.max())))
+    for name, found in values.values.items():
+        if not np.isfinite(found).all():
+            raise ValueError(f"{name} of {problem.name!r} holds values that are not finite and have no colour")
+    values = _gridded(problem, values)
+    canvas = _canvas(problem, values, moment)
+    if isinstance(canvas, Lines):
+        return _lines(problem, values, canvas)
+    flow = _flow(problem)
+    drawn = {name: canvas.of(v) for name, v in values.values.items()}
+    if flow:
+        drawn[f"speed |({', '.join(flow)})|"] = np.hypot(*(drawn[name] for name in flow))
+    rows, cell = 1 if len(drawn) <= MOST_IN_A_ROW else 2, (5.0, 3.7)
+    if canvas.aspect > WIDE:
+        rows, cell = len(drawn), (8.0, 6.6 / canvas.aspect + 0.8)
+    columns = -(-len(drawn) // rows)
+    figure = _figure(rows, columns, f"{problem.name}{canvas.fixed}", cell=cell)
+    cells = list(figure.subplots(rows, columns, squeeze=False, subplot_kw=dict(canvas.projection)).flat)
+    for unused in cells[len(drawn) :]:
+        unused.remove()
+    cells = cells[: len(drawn)]
+    for axes, (name, found) in zip(cells, drawn.items(), strict=True):
+        add_map(figure, axes, canvas, found, VALUES, (float(found.min()), float(found.max())))
         axes.set_title(name)
+    if flow:
+        canvas.stream(cells[-1], *(drawn[name] for name in flow))
     return figure
 
 
-def panel(problem: Problem, truth: Grid, predictions: Mapping[str, Grid]) -> Figure:
+def panel(problem: Problem, truth: Grid | Nodal, predictions: Mapping[str, Grid | Nodal]) -> Figure:
     """Reference, prediction and error side by side, one row for each prediction and unknown.
 
     Reference and prediction share the colours of the reference's range; errors have a diverging map that is
@@ -89,8 +113,8 @@ def panel(problem: Problem, truth: Grid, predictions: Mapping[str, Grid]) -> Fig
 
     Args:
         problem: What was solved.
-        truth: The reference on a tensor grid.
-        predictions: Name → values on the same grid.
+        truth: The reference on a tensor grid or a mesh, see `pictured`.
+        predictions: Name → values on the same grid or mesh.
 
     Raises:
         ValueError: If there is no prediction, or one is on another grid.
@@ -102,14 +126,17 @@ def panel(problem: Problem, truth: Grid, predictions: Mapping[str, Grid]) -> Fig
             raise ValueError(
                 f"panel of {problem.name!r}: {name} is on another grid than the reference; sample both alike"
             )
-    view = _view(problem, truth)
-    if len(view.axes) == 1:
-        return _line_panel(problem, truth, predictions, view)
+    truth = _gridded(problem, truth)
+    predictions = {name: _gridded(problem, values) for name, values in predictions.items()}
+    canvas = _canvas(problem, truth, None)
+    if isinstance(canvas, Lines):
+        return _line_panel(problem, truth, predictions, canvas)
     rows = [(name, unknown) for unknown in truth.values for name in predictions]
-    figure = _figure(len(rows), 3, f"{problem.name}{view.fixed}")
-    for cells, (name, unknown) in zip(figure.subplots(len(rows), 3, squeeze=False), rows, strict=True):
-        exact, found = view.of(truth.values[unknown]), view.of(predictions[name].values[unknown])
-        _map_row(figure, cells, truth, view, exact, found, (unknown, name))
+    figure = _figure(len(rows), 3, f"{problem.name}{canvas.fixed}")
+    every = figure.subplots(len(rows), 3, squeeze=False, subplot_kw=dict(canvas.projection))
+    for cells, (name, unknown) in zip(every, rows, strict=True):
+        exact, found = canvas.of(truth.values[unknown]), canvas.of(predictions[name].values[unknown])
+        _map_row(figure, cells, canvas, exact, found, (unknown, name))
     return figure
 
 
@@ -139,24 +166,31 @@ def convergence(histories: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     return figure
 
 
-def _view(problem: Problem, grid: Grid) -> _View:
-    """Which axes are drawn; a map has time or x horizontally."""
-    names = list(grid.axes)
-    time = None if problem.time is None else problem.time.name
-    space = [n for n in names if n != time]
-    if time is not None and len(space) <= 1:
-        drawn, held = names, {}
-    else:
-        # Of the axes z, y, x the last two; z in the middle.
-        drawn = space[-2:]
-        held = {n: len(grid.axes[n]) // 2 for n in space[:-2]}
-        held |= {} if time is None else {time: len(grid.axes[time]) - 1}
-    fixed = ", ".join(f"{n} = {grid.axes[n][i]:.4g}" for n, i in held.items())
-    indices = tuple(held.get(n, slice(None)) for n in names)
-    # In file order the axis drawn upwards comes first, but for time, which runs to the right.
-    in_time = time in drawn and len(drawn) == 2
-    axes = tuple(drawn) if in_time else tuple(reversed(drawn))
-    return _View(axes, f" at {fixed}" if fixed else "", indices, in_time)
+def _canvas(problem: Problem, values: Grid | Nodal, moment: float | None) -> Canvas | Lines:
+    """Where values are painted, or along what they are drawn as lines."""
+    if isinstance(values, Nodal):
+        return mesh_canvas(problem, values, moment)
+    view = View.of_grid(problem, values, moment)
+    if len(view.axes) == 1:
+        return Lines(view.axes[0], values.axes[view.axes[0]], view)
+    return GridCanvas(values, view)
+
+
+def _gridded(problem: Problem, values: Grid | Nodal) -> Grid | Nodal:
+    """Values on a mesh of a line as those on a grid; others as they are."""
+    if isinstance(values, Grid) or values.cells.dim > 1:
+        return values
+    return values.grid(None if problem.time is None else problem.time.name)
+
+
+def _flow(problem: Problem) -> tuple[str, ...]:
+    """The components of the velocity of an incompressible flow in the plane; of another problem none."""
+    if len(problem.space) != 2:
+        return ()
+    try:
+        return Incompressible.of(problem).velocity
+    except UnsupportedProblem:
+        return ()
 
 
 def _figure(rows: int, columns: int, title: str, cell: tuple[float, float] = CELL) -> Figure:
@@ -166,56 +200,23 @@ def _figure(rows: int, columns: int, title: str, cell: tuple[float, float] = CEL
     return figure
 
 
-def _lines(problem: Problem, grid: Grid, view: _View) -> Figure:
+def _lines(problem: Problem, values: Grid | Nodal, lines: Lines) -> Figure:
     """All unknowns as lines in one picture."""
-    figure = _figure(1, 1, problem.name, cell=(7.5, 3.7))
-    axes, (across,) = figure.subplots(), view.axes
-    for name, values in grid.values.items():
-        axes.plot(grid.axes[across], view.of(values), label=name)
-    axes.set(xlabel=across, ylabel=", ".join(grid.values))
+    figure = _figure(1, 1, f"{problem.name}{lines.view.fixed}", cell=(7.5, 3.7))
+    axes = figure.subplots()
+    for name, found in values.values.items():
+        axes.plot(lines.nodes, lines.view.of(found), label=name)
+    axes.set(xlabel=lines.name, ylabel=", ".join(values.values))
     axes.margins(x=0)
-    if len(grid.values) > 1:
+    if len(values.values) > 1:
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
-
-
-def _map(
-    figure: Figure,
-    axes: Axes,
-    grid: Grid,
-    view: _View,
-    values: np.ndarray,
-    colours: str,
-    limits: tuple[float, float],
-) -> None:
-    across, up = view.axes
-    low, high = limits
-    # One cell around each node, not interpolated: what is drawn is what is there.  Rasterised, or a PDF is huge.
-    image = axes.pcolormesh(
-        grid.axes[across],
-        grid.axes[up],
-        values,
-        cmap=colours,
-        vmin=low,
-        vmax=high,
-        shading="nearest",
-        rasterized=True,
-    )
-    numbers = ScalarFormatter()
-    numbers.set_powerlimits((-2, 3))
-    beyond = (values.min() < low, values.max() > high)
-    ends = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[beyond]
-    figure.colorbar(image, ax=axes, format=numbers, extend=ends)
-    axes.set(xlabel=across, ylabel=up)
-    if not view.transpose:
-        axes.set_aspect("equal")
 
 
 def _map_row(
     figure: Figure,
     cells: Sequence[Axes],
-    grid: Grid,
-    view: _View,
+    canvas: Canvas,
     exact: np.ndarray,
     found: np.ndarray,
     labels: tuple[str, str],
@@ -227,17 +228,16 @@ def _map_row(
         limits = (float(min(exact.min(), found.min())), float(max(exact.max(), found.max())))
     error = found - exact
     largest = float(np.abs(error).max()) or 1.0
-    _map(figure, cells[0], grid, view, exact, VALUES, limits)
-    _map(figure, cells[1], grid, view, found, VALUES, limits)
-    _map(figure, cells[2], grid, view, error, ERRORS, (-largest, largest))
+    add_map(figure, cells[0], canvas, exact, VALUES, limits)
+    add_map(figure, cells[1], canvas, found, VALUES, limits)
+    add_map(figure, cells[2], canvas, error, ERRORS, (-largest, largest))
     cells[0].set_title(f"{unknown}: reference")
     cells[1].set_title(f"{unknown}: {_short(name)}")
     cells[2].set_title(f"error, relative L2 {_relative(found, exact):.1e}")
 
 
-def _line_panel(problem: Problem, truth: Grid, predictions: Mapping[str, Grid], view: _View) -> Figure:
-    (across,) = view.axes
-    x, unknowns = truth.axes[across], list(truth.values)
+def _line_panel(problem: Problem, truth: Grid | Nodal, predictions: Mapping[str, Grid | Nodal], lines: Lines) -> Figure:
+    across, x, view, unknowns = lines.name, lines.nodes, lines.view, list(truth.values)
     figure = _figure(len(unknowns), 2, problem.name, cell=(5.5, 2.8))
     for (left, right), unknown in zip(figure.subplots(len(unknowns), 2, squeeze=False), unknowns, strict=True):
         exact = view.of(truth.values[unknown])

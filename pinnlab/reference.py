@@ -8,14 +8,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import sympy as sp
 
 from pinnlab.collocation import Chebyshev, FiniteDifferences
 from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.field import Field
+from pinnlab.forms.balance_law import BalanceLaw
 from pinnlab.forms.boundary import Dirichlet, classify
 from pinnlab.forms.evaluate import Program
 from pinnlab.forms.rates import Rates
 from pinnlab.metrics import METRICS, Metric, Samples, comparison_nodes, relative_l2, sample
+from pinnlab.numerics.automatic import Automatic
+from pinnlab.numerics.implicit import Bdf2
 from pinnlab.numerics.integrators import Bdf, Dop853, Radau
 from pinnlab.problem import Problem
 from pinnlab.solution import ErrorBound, Solution
@@ -23,20 +27,34 @@ from pinnlab.solve import Monitor, solve
 from pinnlab.solver import Refinable, Status, solver_name
 from pinnlab.solvers.collocation import Collocation
 from pinnlab.solvers.etdrk4 import Etdrk4
+from pinnlab.solvers.finite_element import FiniteElement
+from pinnlab.solvers.finite_volume import FiniteVolume
 from pinnlab.solvers.method_of_lines import MethodOfLines
+from pinnlab.solvers.ode import Ode
 
 # An error that falls by the ratio r per refinement is the distance to the refined solution times 1/(1 - r).  The
 # ratio is observed where two distances are known; the factor is never below this one, which is that of r = 1/2.
 SAFETY = 2.0
+# The factor where no ratio is known yet, and the least one where shocks may form: at a jump errors in L2 fall by
+# the ratio 2^(-1/2) per refinement, whatever the method.
+HALF_ORDER = 1 / (1 - 2**-0.5)
 # The factor where distances hardly fall; where they grow, it grows with them.
 LARGEST_FACTOR = 10.0
 # Solutions that differ by more than this share of their size have nothing to do with each other: the finer one is
 # unstable, or neither is resolved.
 UNRELATED = 0.5
+# Nor does a distance grow by this factor where a method is stable.
+UNSTABLE = 10.0
 # Rounding of stored values, relative to them: no bound is smaller.
 ROUNDING = 64 * float(np.finfo(float).eps)
 # Above this distance, relative to the solutions, slow progress is slow convergence and not rounding.
 STAGNATION = 1e-6
+# Seconds that are spent on refinement once it is clear that it will not reach the tolerance.
+HOPELESS_SECONDS = 20.0
+# More refinements than this are out of reach: each multiplies the work by four at least.
+MOST_REFINEMENTS = 6
+# How much longer the next refinement takes, where two have not yet shown it.
+GROWTH = 4.0
 Refine = Callable[[Refinable], Refinable | None]
 
 # Nodes at which solutions are compared during refinement.
@@ -46,24 +64,52 @@ BUDGET = 60_000
 def candidates(problem: Problem) -> list[Refinable]:
     """Classical solvers that take a problem, the preferred one first, at the resolution where refinement starts."""
     dim = len(problem.space)
-    start = {0: 8, 1: 128, 2: 32, 3: 16}.get(dim, 16)
+    possible: list[Refinable] = list(_for_evolution_in_time()) if dim == 0 else [*_on_tensor_grids(problem)]
+    if dim:
+        volumes = FiniteVolume(cells=100 if dim == 1 else 32, snapshots=50)
+        # Smooth methods answer at first for what steepens without viscosity, and never converge.
+        possible = [volumes, *possible] if may_form_shocks(problem) else [*possible, volumes]
+        possible.append(FiniteElement(cells={1: 64, 2: 16}.get(dim, 4), time=Bdf2(1e-5, 1e-7), snapshots=25))
+    return [s for s in possible if _takes(s, problem)]
+
+
+def _for_evolution_in_time() -> list[Refinable]:
+    return [Ode(Automatic(1e-7, 1e-9)), Ode(Dop853(1e-7, 1e-9)), Ode(Radau(1e-7, 1e-9))]
+
+
+def _on_tensor_grids(problem: Problem) -> list[Refinable]:
+    dim = len(problem.space)
+    start = {1: 128, 2: 32, 3: 16}.get(dim, 16)
     possible: list[Refinable] = [
         Etdrk4(points=start // 2 if dim == 1 else start, steps=50, snapshots=50),
         Collocation(Chebyshev(16)),
         Collocation(FiniteDifferences(max(start, 32), accuracy=6)),
     ]
-    if dim == 0:
-        possible += [MethodOfLines(time=Dop853(1e-8, 1e-10)), MethodOfLines(time=Radau(1e-8, 1e-10))]
     if dim == 2:
         # Radau factorises complex matrices, which costs too much here; sixth order saves nodes where diffusion
         # keeps one-sided differences at the boundary stable.
         accuracy = 6 if _is_diffusive(problem) else 4
         possible.append(MethodOfLines(FiniteDifferences(start, accuracy), Bdf(1e-7, 1e-9), snapshots=50))
-    possible += [
+    return [
+        *possible,
         MethodOfLines(FiniteDifferences(start), Radau(1e-6, 1e-8), snapshots=50),
         MethodOfLines(Chebyshev(32 if dim == 1 else 12), Bdf(1e-7, 1e-9), snapshots=50),
     ]
-    return [s for s in possible if _takes(s, problem)]
+
+
+def may_form_shocks(problem: Problem) -> bool:
+    """Whether smooth data may steepen into shocks: first-order equations with nonlinear fluxes."""
+    if problem.time is None or not problem.space:
+        return False
+    try:
+        law = BalanceLaw.of(problem)
+    except UnsupportedProblem:
+        return False
+    fluxes = [f for row in law.flux for f in row if f != 0]
+    if not fluxes or any(e.has(sp.Derivative) for e in (*fluxes, *law.source)):
+        return False
+    table = {u: sp.Dummy() for u in problem.unknowns}
+    return any(sp.diff(f.xreplace(table), a, b) != 0 for f in fluxes for a in table.values() for b in table.values())
 
 
 def reference(
@@ -72,14 +118,15 @@ def reference(
     """Solve by a classical method, refined until its measured error bound is within `rtol`.
 
     Space and time are refined separately; the bound is the sum of the distances to the solution with finer
-    space and to the one with finer time, times a factor of at least two that follows from how fast they fall, and
-    of the distance to the initial data.  If `rtol` cannot be reached (rounding, memory, time) the answer is the
-    best one with the bound that it has, and `solution.bound.reached` is False.
+    space and to the one with finer time, times a factor of at least two (3.4 where shocks may form) that follows
+    from how fast they fall, and of the distance to the initial data.  If `rtol` cannot be reached (rounding, memory,
+    time, a solution that is not smooth) the answer is the best one with the bound that it has, and
+    `solution.bound.reached` is False.
 
     Args:
         problem: What to solve; its exact solution, if it has one, is not looked at.
         rtol: Tolerance for the relative L2 error over space-time.
-        max_seconds: After this time no further refinement is started.
+        max_seconds: No refinement is started that is expected to end after this time.
         monitors: Functions called after every step of every resolution.
 
     Raises:
@@ -190,7 +237,7 @@ def _takes(solver: Refinable, problem: Problem) -> bool:
 
 def _refusals(problem: Problem) -> str:
     reasons = []
-    for solver in (Etdrk4(), MethodOfLines(), Collocation()):
+    for solver in (Ode(), Etdrk4(), MethodOfLines(), Collocation(), FiniteVolume(), FiniteElement()):
         try:
             solver.compile(problem)
         except UnsupportedProblem as error:
@@ -213,8 +260,11 @@ class _Refinement:
     def __init__(self, problem: Problem, rtol: float, max_seconds: float, monitors: Sequence[Monitor]) -> None:
         self._problem, self._rtol, self._monitors = problem, rtol, monitors
         self._nodes = comparison_nodes(problem, BUDGET)
-        self._deadline = time.perf_counter() + max_seconds
+        self._started = time.perf_counter()
+        self._deadline = self._started + max_seconds
         self._seconds = 0.0
+        self._latest: list[float] = []
+        self._least = HALF_ORDER if may_form_shocks(problem) else SAFETY
 
     def run(self, solver: Refinable) -> Solution:
         def in_space(s: Refinable) -> Refinable | None:
@@ -224,13 +274,15 @@ class _Refinement:
             return s.finer_in_time(self._problem)
 
         level = self._first(solver)
-        distances = []
+        distances, target = [], self._rtol / 2
         if self._problem.space:
-            level, distance = self._converge(level, in_space, in_time)
+            level, distance = self._converge(level, in_space, in_time, target)
             distances.append(distance)
+            # Beside an error in space beyond the tolerance, a tenth of it is nothing.
+            target = max(target, 0.1 * distance.bound(relative_l2, level.samples))
         space = len(distances)
         if self._problem.time is not None:
-            level, distance = self._converge(level, in_time, in_space)
+            level, distance = self._converge(level, in_time, in_space, target)
             distances.append(distance)
         return self._with_bound(level, distances[:space], distances[space:])
 
@@ -252,8 +304,8 @@ class _Refinement:
                 )
             solver = finer
 
-    def _converge(self, level: _Level, finer: Refine, other: Refine) -> tuple[_Level, _Distance]:
-        """Refine one way until the distance to the next resolution is small; that distance.
+    def _converge(self, level: _Level, finer: Refine, other: Refine, target: float) -> tuple[_Level, _Distance]:
+        """Refine one way until the bound from the distance to the next resolution is below a target; that distance.
 
         Where the finer solution fails or has nothing to do with the coarser one, resolution in the other direction
         is what lacks, as for an explicit step on finer nodes.  Where no next resolution is left, the distance to the
@@ -262,7 +314,7 @@ class _Refinement:
         previous: _Distance | None = None
         while True:
             solver = finer(level.solver)
-            late = time.perf_counter() > self._deadline
+            late = self._is_late(level, previous, target)
             if previous is not None and (solver is None or late):
                 return level, previous
             if solver is None:
@@ -271,7 +323,7 @@ class _Refinement:
                     "be compared with a finer one, so no error bound can be given; raise rtol"
                 )
             found = self._solve(solver)
-            if found is None or relative_l2(found.samples, level.samples) > UNRELATED:
+            if found is None or self._is_unstable(level, found, previous):
                 steadier = self._steadier(solver, other)
                 if steadier is not None:
                     level, previous = steadier, None
@@ -281,11 +333,31 @@ class _Refinement:
                     f"{solver_name(solver)} on {self._problem.name!r} gave an answer at {level.solver} and fails at "
                     f"the finer {solver}, so no error bound can be given"
                 )
-            distance = _Distance.between(level.samples, found.samples, previous)
-            small = distance.safety * relative_l2(found.samples, level.samples) <= self._rtol / 2
+            distance = _Distance.between(level.samples, found.samples, previous, self._least)
+            small = distance.safety * relative_l2(found.samples, level.samples) <= target
             if (small and self._starts_right(level.samples, found.samples)) or distance.is_rounding:
                 return level, distance
             level, previous = found, distance
+
+    @staticmethod
+    def _is_unstable(level: _Level, found: _Level, previous: _Distance | None) -> bool:
+        """Whether a finer solution is far from the coarser one, or much farther than that one was from its own."""
+        distance = relative_l2(found.samples, level.samples)
+        before = math.inf if previous is None else previous.bound(relative_l2, level.samples) / previous.safety
+        return distance > UNRELATED or (distance > STAGNATION and distance > UNSTABLE * before)
+
+    def _is_late(self, level: _Level, previous: _Distance | None, target: float) -> bool:
+        """Whether the next refinement would end after the deadline, or is not worth its time.
+
+        Raising a resolution that cannot reach the tolerance, as at a shock, is an effort with an end.
+        """
+        now = time.perf_counter()
+        last = self._latest[-1] if self._latest else 0.0
+        grown = last / self._latest[-2] if len(self._latest) > 1 and self._latest[-2] > 0 else GROWTH
+        expected = last * min(max(grown, 2.0), 4 * GROWTH)
+        if previous is not None and previous.needs(level.samples, target) > MOST_REFINEMENTS:
+            return now + expected > min(self._deadline, self._started + HOPELESS_SECONDS)
+        return now + expected > self._deadline
 
     def _steadier(self, solver: Refinable, other: Refine) -> _Level | None:
         """A solution at the finer resolution with the other direction refined too, or None if there is none."""
@@ -328,6 +400,7 @@ class _Refinement:
     def _solve(self, solver: Refinable) -> _Level | None:
         solution = solve(self._problem, solver, device="cpu", monitors=self._monitors)
         self._seconds += solution.seconds
+        self._latest.append(solution.seconds)
         if solution.status is not Status.DONE:
             return None
         samples = sample(solution.field, self._nodes)
@@ -372,24 +445,35 @@ class _Distance:
         safety: 1/(1 - r) for the observed ratio r of two distances, from `SAFETY` to `LARGEST_FACTOR`, and beyond
             where they grow.
         is_rounding: Whether refinement no longer brings solutions closer, at a size that rounding explains.
+        ratio: r, where two distances are known.
     """
 
     samples: Samples
     safety: float
     is_rounding: bool
+    ratio: float | None = None
+
+    def needs(self, u: Samples, target: float) -> float:
+        """How many more refinements bring the bound to a target, as far as the last ratio tells."""
+        if self.ratio is None:
+            return 0.0
+        missing = target / max(self.bound(relative_l2, u), 1e-300)
+        if missing >= 1:
+            return 0.0
+        return math.log(missing) / math.log(self.ratio) if self.ratio < 1 else math.inf
 
     @classmethod
-    def between(cls, coarse: Samples, fine: Samples, previous: _Distance | None) -> _Distance:
-        """The distance of two levels, after that of the two before."""
+    def between(cls, coarse: Samples, fine: Samples, previous: _Distance | None, least: float) -> _Distance:
+        """The distance of two levels, after that of the two before; its factor is at least `least`."""
         samples = coarse - fine
         if previous is None:
-            return cls(samples, SAFETY, False)
+            return cls(samples, HALF_ORDER, False)
         now, before = (float(np.linalg.norm(s.values)) for s in (samples, previous.samples))
         ratio = now / before if before > 0 else 0.0
         if ratio > 0.5 and now < STAGNATION * float(np.linalg.norm(fine.values)):
-            return cls(samples, SAFETY, True)
+            return cls(samples, HALF_ORDER, True, ratio)
         observed = min(1 / (1 - ratio), LARGEST_FACTOR) if ratio < 1 else LARGEST_FACTOR * ratio
-        return cls(samples, max(SAFETY, observed), False)
+        return cls(samples, max(least, observed), False, ratio)
 
     def bound(self, metric: Metric, u: Samples) -> float:
         """The metric of the distance times the factor."""

@@ -13,7 +13,12 @@ from sympy.functions.elementary.piecewise import ExprCondPair
 from pinnlab.condition import Condition
 from pinnlab.domain.base import Domain
 from pinnlab.domain.box import Box
+from pinnlab.domain.combination import Combination, Difference, Intersection, Union
 from pinnlab.domain.evolution import Evolution, TimeInterval
+from pinnlab.domain.mesh_domain import MeshDomain
+from pinnlab.domain.shape import Shape
+from pinnlab.domain.shapes import Ball, Disk, Polygon
+from pinnlab.meshing.packed import pack, unpack
 from pinnlab.symbols import Normal, NormalDerivative, OutwardFlux, Parameter, Rate
 
 SCHEMA = 1
@@ -155,6 +160,21 @@ def encode_domain(domain: Domain) -> Any:
         i = domain.interval
         interval = [encode(i.time), i.start, i.end]
         return {"type": "Evolution", "interval": interval, "region": encode_domain(domain.region)}
+    if isinstance(domain, MeshDomain):
+        return {
+            "type": "MeshDomain",
+            "coordinates": [encode(c) for c in domain.coordinates],
+            "mesh": pack(domain.cells),
+        }
+    if isinstance(domain, Disk | Ball):
+        centre = [[encode(c), v] for c, v in domain.centre.items()]
+        return {"type": type(domain).__name__, "centre": centre, "radius": domain.radius, "name": domain.name}
+    if isinstance(domain, Polygon):
+        coordinates = [encode(c) for c in domain.coordinates]
+        vertices = [list(v) for v in domain.vertices]
+        return {"type": "Polygon", "coordinates": coordinates, "vertices": vertices, "names": list(domain.names)}
+    if isinstance(domain, Combination):
+        return {"type": type(domain).__name__, "operands": [encode_domain(o) for o in domain.operands]}
     raise ValueError(f"a {type(domain).__name__} cannot be stored as JSON")
 
 
@@ -167,7 +187,31 @@ def decode_domain(node: Any, decode: Decoder) -> Domain:
     if kind == "Evolution":
         time, start, end = node["interval"]
         return TimeInterval(decode(time), start, end) * decode_domain(node["region"], decode)
+    if kind == "MeshDomain":
+        return MeshDomain.from_mesh(unpack(node["mesh"]), [decode(c) for c in node["coordinates"]])
+    if kind in _SHAPES:
+        return _decoded_shape(kind, node, decode)
     raise ValueError(f"problem JSON: unknown domain {_short(kind)}")
+
+
+_SHAPES = {k.__name__: k for k in (Disk, Ball, Polygon, Difference, Union, Intersection)}
+
+
+def _decoded_shape(kind: str, node: Any, decode: Decoder, depth: int = 0) -> Shape:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"problem JSON: shapes nested deeper than {MAX_DEPTH} levels")
+    if kind == "Box":
+        return decode_domain(node, decode)  # type: ignore[return-value]
+    if kind in ("Disk", "Ball"):
+        centre = {decode(c): float(v) for c, v in node["centre"]}
+        return _SHAPES[kind](centre, float(node["radius"]), _identifier(node["name"]))  # type: ignore[arg-type]
+    if kind == "Polygon":
+        names = [_identifier(n) for n in node["names"]]
+        return Polygon([decode(c) for c in node["coordinates"]], node["vertices"], names=names)
+    if kind not in _SHAPES:
+        raise ValueError(f"problem JSON: unknown shape {_short(kind)}")
+    operands = [_decoded_shape(o["type"], o, decode, depth + 1) for o in node["operands"]]
+    return _SHAPES[kind](*operands)  # type: ignore[arg-type]
 
 
 def encode_parameter(p: Parameter) -> Any:

@@ -8,18 +8,22 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pinnlab.domain.box import Box
 from pinnlab.errors import SolveFailed
-from pinnlab.field import Field, Grid, GridField, file_order, intervals
+from pinnlab.field import Field, Grid, GridField, Interpolator, Snapshots, file_order, intervals, stored_axis
 from pinnlab.files import hdf5
-from pinnlab.files.contents import BOUND, Contents
-from pinnlab.numerics.axes import StencilAxis
+from pinnlab.files.contents import BOUND, Contents, mesh_axes
+from pinnlab.mesh_field import MeshField
+from pinnlab.meshing.cells import Cells
+from pinnlab.nodal import Nodal, has_mesh, nodal
+from pinnlab.numerics.lagrange import LagrangeSpace
 from pinnlab.problem import Problem
 from pinnlab.settings import describe
 from pinnlab.solver import Solver, Status
@@ -33,6 +37,8 @@ History = Mapping[str, np.ndarray]
 # Nodes per axis of exported grids: time first, then per axis of space for one, two and three dimensions.
 TIME_NODES = 101
 SPACE_NODES = {0: 0, 1: 401, 2: 129, 3: 65}
+# Relative to the interval of time.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -120,15 +126,64 @@ class Solution:
         """Values on an equispaced grid in file order, (t, z, y, x); a default resolution if no shape is given."""
         return self.field.on_grid(default_shape(self.problem) if shape is None else shape)
 
+    def stored(self, shape: Sequence[int] | None = None) -> Grid | Nodal:
+        """Values where a file keeps them, up to the last time that the run reached.
+
+        Finite elements are kept at their nodes, and any field on a region that is no box at those of a mesh of it;
+        else, or if a shape is given, an equispaced grid is taken.
+
+        Args:
+            shape: Nodes per axis in file order, (t, z, y, x), on a box; a default resolution if not said.
+
+        Raises:
+            ValueError: If there is a shape and the region is no box.
+            UnsupportedProblem: If the region is no box and cannot be meshed.
+        """
+        problem, interval = self.problem, self.problem.interval
+        if shape is not None and not isinstance(problem.region, Box):
+            raise ValueError(
+                f"problem {problem.name!r} does not lie on a box, so its file has the nodes of a mesh and no shape "
+                f"{tuple(shape)}; leave the shape out"
+            )
+        if shape is None and has_mesh(self.field):
+            times = np.zeros(0) if interval is None else np.linspace(interval.start, self._end, self._times(TIME_NODES))
+            return nodal(self.field, times)
+        sizes = default_shape(problem) if shape is None else tuple(shape)
+        if interval is None or self._end == interval.end:
+            return self.field.on_grid(sizes)
+        counts = dict(zip(file_order(problem), sizes, strict=True))
+        time, ends = interval.time.name, intervals(problem)
+        counts[time], ends[time] = self._times(counts[time]), (interval.start, self._end)
+        return self.field.on_axes([np.linspace(*ends[c.name], counts[c.name]) for c in problem.coordinates])
+
+    @property
+    def _end(self) -> float:
+        """The last time that the run reached."""
+        interval, reached = self.problem.interval, self.field.reached
+        assert interval is not None  # asked of problems that evolve only
+        # A run that went to the end may miss it by rounding.
+        near = reached is None or reached >= interval.end - ROUNDING * interval.length
+        return interval.end if near else reached  # type: ignore[return-value]
+
+    def _times(self, n: int) -> int:
+        """How many times are kept where a whole run has n: a single one of a run without any step."""
+        return n if self._end > self.problem.interval.start else 1  # type: ignore[union-attr]
+
     def contents(self, shape: Sequence[int] | None = None) -> Contents:
-        """Everything that a file holds: fields on a grid, bounds, problem, solver, history, provenance."""
-        grid, problem = self.on_grid(shape), self.problem
+        """Everything that a file holds: fields on a grid or a mesh, bounds, problem, solver, history, provenance.
+
+        Args:
+            shape: As for `stored`.
+        """
+        values, problem = self.stored(shape), self.problem
         time = None if problem.time is None else problem.time.name
+        axes = mesh_axes(values.cells, time, values.times) if isinstance(values, Nodal) else values.axes
         return Contents(
-            axes=grid.axes,
+            axes=axes,
             time=time,
-            fields=grid.values,
-            bounds=self._bounds(grid.axes.get(time or "")),
+            fields=values.values,
+            mesh=values.cells if isinstance(values, Nodal) else None,
+            bounds=self._bounds(axes.get(time or "")),
             title=f"{problem.name} by {self.settings['type']}",
             problem_json=problem.to_json(),
             problem_sha256=problem.sha256,
@@ -155,8 +210,10 @@ class Solution:
     def from_hdf5(path: str | os.PathLike[str]) -> Solution:
         """Read a solution back; between the nodes of its grid the field is interpolated to sixth order.
 
-        Along an axis of four or five nodes it is interpolated to fourth order.  An error bound is that of the
-        stored values: it does not count what the interpolation between them adds.
+        Along an axis of four or five nodes it is interpolated to fourth order.  A finite-element function comes back
+        as such, and is interpolated in time only.  Beside a jump that interpolation overshoots, which the stored
+        values do not: read those with xarray or h5py.  An error bound is that of the stored values: it does not count
+        what the interpolation between them adds.
 
         Raises:
             ValueError: If the file is no result of pinnlab, is damaged, or has an axis of fewer than four nodes.
@@ -184,10 +241,10 @@ class Solution:
             to_vtu(whole, target)
 
     def plot(self) -> Figure:
-        """A matplotlib figure of the fields."""
+        """A matplotlib figure of the fields, up to the time that was reached."""
         from pinnlab.plots import plot_solution
 
-        return plot_solution(self.problem, self.on_grid())
+        return plot_solution(self.problem, self.stored())
 
     def _bounds(self, times: np.ndarray | None) -> dict[str, np.ndarray]:
         if self.bound is None:
@@ -241,19 +298,14 @@ def from_contents(contents: Contents) -> Solution:
     Raises:
         ValueError: If the stored problem and the stored fields do not belong together.
     """
-    problem = Problem.from_json(contents.problem_json)
-    if tuple(contents.axes) != file_order(problem) or set(contents.fields) != set(problem.names):
-        raise ValueError(
-            f"the file's fields {tuple(contents.fields)} on {tuple(contents.axes)} are not those of its problem"
-        )
-    order = [list(contents.axes).index(c.name) for c in problem.coordinates]
-    values = np.stack([np.asarray(contents.fields[name], float).transpose(order) for name in problem.names])
-    axes = tuple(_stencil(contents.axes[name]) for name in intervals(problem))
-    told = contents.provenance
+    problem, told = Problem.from_json(contents.problem_json), contents.provenance
+    _require_fields(problem, contents)
     return Solution(
         problem=problem,
         solver=json.loads(contents.solver_json),
-        field=GridField(problem, axes, values),
+        field=_grid_field(problem, contents)
+        if contents.mesh is None
+        else _mesh_field(problem, contents, contents.mesh),
         status=Status(told.get("status", "done")),
         seconds=float(told.get("seconds", "nan")),
         history=dict(contents.history),
@@ -265,8 +317,56 @@ def from_contents(contents: Contents) -> Solution:
     )
 
 
-def _stencil(nodes: np.ndarray) -> StencilAxis:
-    return StencilAxis(tuple(nodes), accuracy=4 if len(nodes) >= 6 else 2)
+def values_of(contents: Contents) -> tuple[Problem, Grid | Nodal]:
+    """The problem of a file, and the values that it keeps, where they are, without interpolation.
+
+    Raises:
+        ValueError: If the stored problem and the stored fields do not belong together.
+    """
+    problem = Problem.from_json(contents.problem_json)
+    _require_fields(problem, contents)
+    if contents.mesh is None:
+        return problem, Grid(dict(contents.axes), dict(contents.fields))
+    times = np.zeros(0) if contents.time is None else contents.axes[contents.time]
+    return problem, Nodal(contents.mesh, times, dict(contents.fields))
+
+
+def _require_fields(problem: Problem, contents: Contents) -> None:
+    """Refuse fields, scalars all of them, that are not those of the problem, on its axes or in its space."""
+    axes, expected = tuple(contents.axes), file_order(problem)
+    if contents.mesh is not None:
+        axes, expected = contents.mesh.coordinates, tuple(c.name for c in problem.space)
+    time = None if problem.time is None else problem.time.name
+    sound = axes == expected and contents.time == time and set(contents.fields) == set(problem.names)
+    if not sound or contents.components is not None:
+        raise ValueError(f"the file's fields {tuple(contents.fields)} on {axes} are not those of its problem")
+    if 0 in contents.grid:
+        raise ValueError(f"the file holds no time step of {problem.name!r}; give one that was finished")
+
+
+def _grid_field(problem: Problem, contents: Contents) -> GridField:
+    order = [list(contents.axes).index(c.name) for c in problem.coordinates]
+    values = np.stack([np.asarray(contents.fields[name], float).transpose(order) for name in problem.names])
+    kinds: dict[str, Callable[[np.ndarray], Interpolator]] = {c.name: stored_axis for c in problem.coordinates}
+    if contents.time is not None:
+        kinds[contents.time] = Snapshots
+    return GridField(problem, tuple(kind(contents.axes[name]) for name, kind in kinds.items()), values)
+
+
+def _mesh_field(problem: Problem, contents: Contents, cells: Cells) -> MeshField:
+    space = LagrangeSpace(cells.mesh(), cells.degree)
+    # The file may number its nodes otherwise than the space does; the cells tell which is which.
+    if not np.allclose(
+        space.nodes[space.connectivity], cells.nodes[cells.connectivity], rtol=0, atol=1e-9 * np.ptp(cells.nodes)
+    ):
+        raise ValueError("the file's cells have curved edges, of which this pinnlab knows no finite elements")
+    place = np.zeros(space.n, np.int64)
+    place[space.connectivity] = cells.connectivity
+    steady = contents.time is None
+    stored = [np.asarray(contents.fields[name], float)[..., place] for name in problem.names]
+    values = tuple(v[None] if steady else v for v in stored)
+    time = None if contents.time is None else Snapshots(contents.axes[contents.time])
+    return MeshField(problem, (space,) * len(values), values, time)
 
 
 def _bound_numbers(bound: ErrorBound) -> dict[str, float]:

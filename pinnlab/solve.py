@@ -28,6 +28,18 @@ CHECKPOINT_SECONDS = 5.0
 CHECKPOINT_SHARE = 0.05
 
 
+class Interrupted(KeyboardInterrupt):
+    """A run was interrupted from the keyboard after a step or more.
+
+    Attributes:
+        solution: What it had reached; its status is RUNNING.
+    """
+
+    def __init__(self, solution: Solution) -> None:
+        super().__init__()
+        self.solution = solution
+
+
 @dataclass(frozen=True)
 class Progress:
     """What a monitor sees after a step.
@@ -77,6 +89,7 @@ def solve(
     Raises:
         UnsupportedProblem: If the solver cannot take the problem.
         ValueError: If the checkpoint is damaged or of another run.
+        Interrupted: If the run is interrupted from the keyboard; it holds what was reached.
     """
     if resume and checkpoint is None:
         raise ValueError("solve: resume=True needs checkpoint=FILE")
@@ -85,19 +98,13 @@ def solve(
     run = _Run(method, method.init(seed))
     if resume and keeper is not None and os.path.exists(checkpoint):  # type: ignore[arg-type]
         keeper.restore(run)
-    _loop(run, max_steps, max_seconds, keeper, monitors)
-    return Solution(
-        problem=problem,
-        solver=solver,
-        field=method.field(run.state),
-        status=run.status,
-        seconds=run.seconds,
-        history=run.columns(),
-        seed=seed,
-        device=str(method.device),
-        dtype=method.dtype,
-        failure=run.failure,
-    )
+    try:
+        _loop(run, max_steps, max_seconds, keeper, monitors)
+    except KeyboardInterrupt:
+        if not run.step:
+            raise
+        raise Interrupted(run.solution(problem, solver, seed)) from None
+    return run.solution(problem, solver, seed)
 
 
 def resolve_device(device: str) -> torch.device:
@@ -144,6 +151,20 @@ class _Run:
     def columns(self) -> dict[str, np.ndarray]:
         names = dict.fromkeys(name for row in self.rows for name in row)
         return {name: np.array([row.get(name, math.nan) for row in self.rows]) for name in names}
+
+    def solution(self, problem: Problem, solver: Solver, seed: int) -> Solution:
+        return Solution(
+            problem=problem,
+            solver=solver,
+            field=self.method.field(self.state),
+            status=self.status,
+            seconds=self.seconds,
+            history=self.columns(),
+            seed=seed,
+            device=str(self.method.device),
+            dtype=self.method.dtype,
+            failure=self.failure,
+        )
 
 
 def _loop(

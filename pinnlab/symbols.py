@@ -89,9 +89,7 @@ def parameter(
         raise ValueError(f"parameter {name!r}: guess and bounds belong to unknown=True")
     expression = sp.sympify(value) if not isinstance(value, str) else None
     if expression is None or expression.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
-        raise ValueError(
-            f"parameter {name!r}: its value must be a finite number or expression, got {value!r}"
-        )
+        raise ValueError(f"parameter {name!r}: its value must be a finite number or expression, got {value!r}")
     if expression.is_real is False:
         raise ValueError(f"parameter {name!r}: its value must be real, got {value!r}")
     if parameters_of(expression):

@@ -13,11 +13,18 @@ import time
 import h5py
 import numpy as np
 import pytest
+import sympy as sp
 from typer.testing import CliRunner
 
-from pinnlab import Etdrk4, solve
+from pinnlab import Box, D, Etdrk4, Problem, SolveFailed, Status, dirichlet, solve
 from pinnlab.catalog import load, shipped
 from pinnlab.cli import app
+from pinnlab.files import hdf5
+from pinnlab.mesh_field import MeshField
+from pinnlab.meshing.structured import box_mesh
+from pinnlab.numerics.lagrange import LagrangeSpace
+from pinnlab.solution import Solution
+from pinnlab.solvers.method_of_lines import LinesMethod
 
 PINNLAB = (sys.executable, "-c", "from pinnlab.cli import main; main()")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
@@ -63,13 +70,26 @@ def result_file(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def mesh_solution():
+    """x^2 + y^2 on quadratic triangles, exact at every point."""
+    x, y = sp.symbols("x y", real=True)
+    u = sp.Function("u")(x, y)
+    box = Box({x: (0, 1), y: (0, 1)})
+    problem = Problem("bowl", [D(u, x, 2) + D(u, y, 2) - 4], [u], box, [dirichlet(u, x**2 + y**2)])
+    space = LagrangeSpace(box_mesh(np.zeros(2), np.ones(2), 0.75, [("left", "right"), ("bottom", "top")]), 2)
+    field = MeshField(problem, (space,), ((space.nodes**2).sum(axis=1)[None],))
+    return Solution(problem, {"type": "Made"}, field, Status.DONE, 1.0)
+
+
 # -- what the commands tell ------------------------------------------------------------------------------------
 
 
 def test_list_has_every_problem_and_solver():
     data = json.loads(pinnlab("list", "--json").stdout)
     assert set(data["problems"]) == set(shipped())
-    assert data["solvers"] == ["collocation", "deepxde-pinn", "etdrk4", "method-of-lines", "pinn"]
+    every = {"collocation", "deepxde-pinn", "etdrk4", "finite-element", "finite-volume", "method-of-lines", "pinn"}
+    assert every <= set(data["solvers"])
     assert data["problems"]["burgers"]["etdrk4"].startswith("no: ")
     assert data["problems"]["burgers_periodic"]["etdrk4"] == "yes"
     assert data["not_asked"] == ["deepxde-pinn"]
@@ -78,13 +98,14 @@ def test_list_has_every_problem_and_solver():
 
 def test_list_for_people_fits_eighty_columns_and_cuts_no_name(monkeypatch):
     # The module, which the function of the same name hides in the package.
-    answers = lambda problem, solvers: dict.fromkeys(solvers, "no: reason")  # noqa: E731
+    answers = lambda problem, solvers: dict.fromkeys(solvers, "yes") | {"pinn": "no: reason"}  # noqa: E731
     monkeypatch.setattr(sys.modules["pinnlab.support"], "support", answers)
     result = pinnlab("list")
     assert all(name in result.stdout for name in shipped())
-    assert "…" not in result.stdout.splitlines()[3]
+    assert "…" not in result.stdout
     assert max(map(len, result.stdout.splitlines()[:-1])) <= 80
-    assert "?: not asked" in result.stdout
+    assert "collocation, etdrk4" in result.stdout
+    assert "not asked, since that takes seconds: deepxde-pinn" in result.stdout
 
 
 def test_show_tells_equation_conditions_forms_and_support():
@@ -160,6 +181,30 @@ def test_export_writes_beside_the_file_or_where_told(result_file, tmp_path, to, 
     assert (result_file.parent / name).is_file()
     assert pinnlab("export", result_file, "--to", to, "--out", tmp_path / name).exit_code == 0
     assert (tmp_path / name).is_file()
+
+
+@pytest.mark.parametrize("words", [(), ("--out", "flow.pdf"), ("--at", "0.5")])
+def test_plot_draws_a_file(result_file, tmp_path, words):
+    source = tmp_path / "b.hdf"
+    source.write_bytes(result_file.read_bytes())
+    words = [tmp_path / w if w.endswith("pdf") else w for w in words]
+    target = words[1] if "--out" in words else tmp_path / "b.png"
+    result = pinnlab("plot", source, *words)
+    assert (result.exit_code, result.stdout) == (0, f"written {target}\n")
+    assert target.read_bytes()[:4] in (b"\x89PNG", b"%PDF")
+
+
+def test_a_mesh_is_told_drawn_and_exported(tmp_path, mesh_solution):
+    mesh_solution.to_hdf5(tmp_path / "m.hdf")
+    told = pinnlab("info", tmp_path / "m.hdf", "--check")
+    assert told.exit_code == 0, told.stderr
+    # By hand: squares with sides of 1/2, two triangles each.
+    assert "mesh: 8 triangle6 cells, x from 0 to 1, y from 0 to 1" in told.stdout
+    assert "left (2 facets)" in told.stdout
+    assert pinnlab("plot", tmp_path / "m.hdf").exit_code == 0
+    for to, name in (("vtu", "m.vtu"), ("xdmf", "m.xdmf"), ("netcdf", "m.nc"), ("csv", "m.csv")):
+        assert pinnlab("export", tmp_path / "m.hdf", "--to", to).stdout == f"written {tmp_path / name}\n"
+        assert (tmp_path / name).stat().st_size > 500
 
 
 def test_version_and_help():
@@ -280,11 +325,31 @@ def test_incompatible_data_are_a_warning_of_one_line(tmp_path):
     assert right.startswith("warning: problem 'mine': the data of u(t, x) on 'initial' and 'right' differ by 1 ")
 
 
-def test_a_solve_that_fails_has_exit_code_3_and_writes_nothing(tmp_path):
+def test_a_solve_that_fails_has_exit_code_3_and_keeps_its_steps(tmp_path):
+    out = tmp_path / "out.hdf"
+    words = ("--solver", "method-of-lines:space=FiniteDifferences(points=64)", "--out", out)
+    told = complaint(pinnlab("solve", "burgers", *words, "--json"), code=3)
+    assert "MethodOfLines on 'burgers'" in told
+    contents = hdf5.read(out)
+    end = contents.axes["t"][-1]
+    assert 0 < end < 1
+    assert told.endswith(f"what it had reached until t = {end:.6g} is in {out}")
+    assert contents.provenance["status"] == "diverged"
+    assert all(np.isfinite(values).all() for values in contents.fields.values())
+    assert pinnlab("info", out, "--check").exit_code == 0
+    assert pinnlab("plot", out).exit_code == 0
+
+
+def test_a_solve_that_fails_in_its_first_step_leaves_an_earlier_file(tmp_path, monkeypatch):
+    def fail(self, state):
+        raise SolveFailed("the equations have no solution")
+
+    monkeypatch.setattr(LinesMethod, "step", fail)
     out = tmp_path / "out.hdf"
     out.write_text("good")
-    words = ("--solver", "method-of-lines:space=FiniteDifferences(points=64)", "--out", out)
-    assert "MethodOfLines on 'burgers'" in complaint(pinnlab("solve", "burgers", *words, "--json"), code=3)
+    told = complaint(pinnlab("solve", "heat", "--solver", "method-of-lines", "--out", out, "--json"), code=3)
+    assert "the equations have no solution" in told
+    assert "what it had reached" not in told
     assert out.read_text() == "good"
 
 
@@ -362,3 +427,25 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path):
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
     assert err.splitlines()[-1] == f"pinnlab: interrupted; say the same with --resume to go on from {kept}"
+
+
+SLOW = ("solve", "burgers_periodic", "--solver", "etdrk4:points=512,steps=2000000,snapshots=2000", "--shape", "21,65")
+
+
+def test_ctrl_c_leaves_the_steps_that_were_done(tmp_path):
+    out, kept = tmp_path / "u.hdf", tmp_path / "c"
+    process = subprocess.Popen(
+        [*PINNLAB, *SLOW, "--out", str(out), "--checkpoint", str(kept)],
+        env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not kept.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    contents = hdf5.read(out)
+    times = contents.axes["t"]
+    assert 0 < times[-1] < 1
+    assert f"what it had reached until t = {times[-1]:.6g} is in {out}; say the same with --resume" in err
+    assert contents.provenance["status"] == "running"
+    assert len(contents.history["step"]) >= 1

@@ -1,11 +1,27 @@
 """Drift of conserved quantities."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import sympy as sp
 
-from pinnlab import Box, D, Etdrk4, ExactField, Problem, initial, solve
+from pinnlab import (
+    Box,
+    D,
+    Disk,
+    Etdrk4,
+    ExactField,
+    FiniteVolume,
+    Problem,
+    TimeInterval,
+    initial,
+    laplacian,
+    neumann,
+    solve,
+)
 from pinnlab.conservation import drift
+from pinnlab.field import Field
 
 t, x = sp.symbols("t x", real=True)
 u = sp.Function("u")(t, x)
@@ -44,3 +60,39 @@ def test_the_spectral_solver_keeps_the_mass_of_a_flux(shipped):
 
 def test_a_steady_problem_conserves_nothing(shipped):
     assert drift(ExactField.of(shipped["poisson_1d"])) == {}
+
+
+def test_totals_of_cell_averages_drift_by_rounding_beside_a_shock_too(shipped):
+    field = solve(shipped["inviscid_burgers"], FiniteVolume(40, snapshots=8), device="cpu").field
+    (found,) = drift(field).values()
+    assert found < 1e-13
+
+
+@dataclass(frozen=True)
+class Leaking(Field):
+    """A concentration on a disc that is uniform and falls by a tenth of itself in unit time."""
+
+    problem: Problem
+    orders: tuple[int, ...] = (0, 0, 0)
+
+    def __call__(self, points):
+        value = 1 - 0.1 * points[:, :1]
+        return value if not any(self.orders) else np.zeros_like(value)
+
+    def derivative(self, orders):
+        return Leaking(self.problem, tuple(orders))
+
+
+def test_the_drift_on_a_region_that_is_no_box():
+    t, x, y = sp.symbols("t x y", real=True)
+    c = sp.Function("c")(t, x, y)
+    problem = Problem(
+        "leak",
+        [D(c, t) - laplacian(c, (x, y))],
+        [c],
+        TimeInterval(t, 0, 1) * Disk({x: 0, y: 0}, 1),
+        [initial(c, 1), neumann(c, 0)],
+        t,
+        conserved={"mass": c},
+    )
+    assert drift(Leaking(problem)) == {"mass": pytest.approx(0.1)}

@@ -8,7 +8,7 @@ import sympy as sp
 
 from pinnlab import Box, D, Problem, TimeInterval, dirichlet, initial, laplacian
 from pinnlab.domain.base import Domain
-from pinnlab.field import ExactField, GridField, Trajectory, file_order, intervals
+from pinnlab.field import ExactField, GridField, Snapshots, Trajectory, file_order, intervals
 from pinnlab.numerics.axes import ChebyshevAxis, FourierAxis
 
 t, x, y = sp.symbols("t x y", real=True)
@@ -187,3 +187,31 @@ def test_large_grids_are_evaluated_in_parts(monkeypatch):
     grid = ExactField.of(plane(watched)).on_grid((2, 3, 4))
     assert sizes == [7, 7, 7, 3]
     assert grid.values["u"][1, 2, 3] == 1 + 10 + 300
+
+
+def test_snapshots_interpolate_to_sixth_order_and_hold_the_last_state():
+    times = np.linspace(0, 1, 11)
+    axis = Snapshots(times)
+    inside = np.array([0.0, 0.33, 0.96, 1.0])
+    for order, exact in ((0, inside**5), (1, 5 * inside**4)):
+        np.testing.assert_allclose(axis.interpolation(inside, order) @ times**5, exact, atol=1e-12)
+    np.testing.assert_allclose(axis.interpolation(np.array([-1.0, 3.0])) @ times, [0, 1], atol=1e-14)
+
+
+def test_a_single_snapshot_is_held():
+    axis = Snapshots(np.array([0.5]))
+    later = np.array([0.5, 2.0])
+    np.testing.assert_array_equal(axis.interpolation(later) @ np.array([7.0]), [7, 7])
+    np.testing.assert_array_equal(axis.interpolation(later, 1) @ np.array([7.0]), [0, 0])
+
+
+def test_a_run_in_progress_says_how_far_it_is_and_others_cover_all_times():
+    line = ChebyshevAxis(0.0, 1.0, 3)
+    times = np.array([0.0, 0.25, 0.4])
+    problem = plane(None)
+    going = GridField(problem, (Trajectory(times), line, line), np.zeros((2, 6, 3, 3)))
+    assert going.reached == 0.4
+    assert going.derivative((0, 1, 0)).reached == 0.4
+    assert GridField(problem, (Snapshots(times), line, line), np.zeros((2, 3, 3, 3))).reached == 0.4
+    assert GridField(problem, (line, line, line), np.zeros((2, 3, 3, 3))).reached is None
+    assert ExactField.of(plane(EXACT)).reached is None

@@ -265,6 +265,23 @@ def test_odd_orders_are_counted_on_both_ends_together():
     assert "1 condition on 'left' and 'right' together, and 0 are given" in text
 
 
+@pytest.mark.parametrize("sides", [[], ["left"], ["right"], ["left", "right"]])
+def test_a_first_order_equation_that_steers_itself_takes_values_on_any_sides(sides):
+    conditions = [initial(u, 0), *(dirichlet(u, 0, side) for side in sides)]
+    declare(equations=D(u, t) + D(u**2 / 2, x), conditions=conditions)
+    declare(equations=D(u, t) + u * D(u, x), conditions=conditions)
+
+
+def test_a_first_order_equation_with_a_given_speed_takes_one_value():
+    for linear in (D(u, t) + D(x * u, x), D(u, t) + x * D(u, x) + u**2):
+        declare(equations=linear, conditions=[initial(u, 0), dirichlet(u, 0, "left")])
+        for sides in ([], ["left", "right"]):
+            conditions = [initial(u, 0), *(dirichlet(u, 0, side) for side in sides)]
+            assert "1 condition on 'left' and 'right' together" in refusal(
+                lambda c=conditions, e=linear: declare(equations=e, conditions=c)
+            )
+
+
 def test_every_unknown_of_a_system_is_counted():
     equations = [HEAT + v, D(v, t) - D(v, x, 2)]
     good = [initial(u, 0), initial(v, 0), dirichlet(u, 0), neumann(v, 0)]

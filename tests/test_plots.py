@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from pinnlab.catalog import load
-from pinnlab.field import Grid
-from pinnlab.plots import convergence, panel, picture_shape, plot_solution
+from pinnlab.field import ExactField, Grid
+from pinnlab.forms.incompressible import Incompressible
+from pinnlab.meshing.cells import Cells
+from pinnlab.nodal import Nodal
+from pinnlab.plots import convergence, panel, picture_shape, pictured, plot_solution
 
 
 def saved(figure) -> bytes:
@@ -120,3 +123,72 @@ def test_convergence_leaves_out_rows_without_an_error():
 def test_convergence_without_any_error_says_how_to_record_it():
     with pytest.raises(ValueError, match="ErrorMonitor"):
         convergence({"net": {"seconds": np.array([1.0])}})
+
+
+# -- meshes ----------------------------------------------------------------------------------------------------
+
+
+def square_mesh(problem, values):
+    corners = np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]])
+    cells = Cells(corners, np.array([[0, 1, 2], [0, 2, 3]]), "triangle")
+    times = np.zeros(0) if problem.time is None else np.zeros(1)
+    return Nodal(cells, times, values)
+
+
+def test_a_mesh_panel_shares_colours_and_tells_the_relative_l2_error():
+    problem = load("poisson_2d")
+    truth = square_mesh(problem, {"u": np.array([0.0, 0, 3, 4])})
+    found = square_mesh(problem, {"u": np.array([0.0, 0, 3, 3])})
+    figure = panel(problem, truth, {"net": found})
+    reference, prediction, error = figure.axes[:3]
+    assert images(reference).get_clim() == images(prediction).get_clim() == (0.0, 4.0)
+    assert images(error).get_clim() == (-1.0, 1.0)
+    # ||(-1)|| / ||(3, 4)|| = 1/5
+    assert error.get_title() == "error, relative L2 2.0e-01"
+    assert saved(figure).startswith(b"\x89PNG")
+
+
+def test_an_incompressible_flow_has_a_map_of_its_speed_with_streamlines():
+    problem = load("lid_driven_cavity")
+    values = {name: np.ones(4) for name in problem.names}
+    u, v = Incompressible.of(problem).velocity
+    values[u], values[v] = np.full(4, 3.0), np.array([4.0, 4, 4, 0])
+    figure = plot_solution(problem, square_mesh(problem, values))
+    maps = [axes for axes in figure.axes if axes.get_title()]
+    assert [axes.get_title() for axes in maps] == [*problem.names, f"speed |({u}, {v})|"]
+    np.testing.assert_allclose(images(maps[-1]).get_array(), [5, 5, 5, 3])
+    assert len(maps[-1].collections) == 2
+    assert saved(figure).startswith(b"\x89PNG")
+
+
+def test_an_evolution_on_a_line_mesh_is_the_map_of_its_grid():
+    problem = load("heat")
+    cells = Cells(np.array([[0.0], [2], [1]]), np.array([[0, 1, 2]]), "line3")
+    values = np.array([[0.0, 2, 1], [10, 30, 20]])
+    figure = plot_solution(problem, Nodal(cells, np.array([0.0, 1]), {"u": values}))
+    np.testing.assert_array_equal(images(figure.axes[0]).get_array(), [[0, 10], [1, 20], [2, 30]])
+
+
+def test_a_moment_is_drawn_as_lines_and_told_in_the_title(heat):
+    problem, truth, _ = heat
+    figure = plot_solution(problem, truth, 1.0)
+    np.testing.assert_array_equal(figure.axes[0].lines[0].get_ydata(), [0, 3, 4])
+    assert figure.get_suptitle() == "heat at t = 1"
+
+
+def test_values_that_are_not_finite_are_refused(heat):
+    problem, truth, _ = heat
+    truth.values["u"][0, 0] = np.nan
+    with pytest.raises(ValueError, match="u of 'heat' holds values that are not finite"):
+        plot_solution(problem, truth)
+
+
+def test_all_fields_are_pictured_where_the_reference_is():
+    problem = load("poisson_2d")
+    exact = ExactField.of(problem)
+    grid = pictured(exact)
+    assert grid.values["u"].shape == picture_shape(problem)
+    like = square_mesh(problem, {"u": np.zeros(4)})
+    found = pictured(exact, like)
+    assert found.cells is like.cells
+    np.testing.assert_allclose(found.values["u"], exact(like.cells.nodes)[:, 0])

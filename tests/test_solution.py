@@ -18,6 +18,7 @@ from pinnlab import (
     Problem,
     SolveFailed,
     Status,
+    TimeInterval,
     dirichlet,
     initial,
     laplacian,
@@ -25,9 +26,13 @@ from pinnlab import (
     reference,
     solve,
 )
-from pinnlab.field import ExactField
+from pinnlab.domain.shapes import Disk
+from pinnlab.field import ExactField, Snapshots, Trajectory
 from pinnlab.files import hdf5
-from pinnlab.solution import ErrorBound, Solution, _stepwise_maximum, default_shape, from_contents
+from pinnlab.mesh_field import MeshField
+from pinnlab.meshing.structured import box_mesh
+from pinnlab.numerics.lagrange import LagrangeSpace
+from pinnlab.solution import ErrorBound, Solution, _stepwise_maximum, default_shape, from_contents, values_of
 from pinnlab.solvers.method_of_lines import MethodOfLines
 
 t, x, y = sp.symbols("t x y", real=True)
@@ -193,3 +198,171 @@ def test_a_reference_survives_its_file_as_a_reference(shipped, tmp_path):
         copy = Solution.from_hdf5(tmp_path / "ks.hdf")
     assert copy.error_bound == truth.error_bound
     assert copy.bound.reached is truth.bound.reached is True
+
+
+# -- meshes ----------------------------------------------------------------------------------------------------
+
+
+def stokes():
+    """A steady flow whose velocity is quadratic and whose pressure is linear: P2 and P1 hold them exactly."""
+    u, v, p = (sp.Function(name)(x, y) for name in "uvp")
+    equations = [
+        -laplacian(u, (x, y)) + D(p, x) + 2,
+        -laplacian(v, (x, y)) + D(p, y),
+        D(u, x) + D(v, y),
+    ]
+    box = Box({x: (0, 2), y: (0, 1)})
+    problem = Problem("channel", equations, [u, v, p], box, [dirichlet(u, y * (1 - y)), dirichlet(v, 0)])
+    mesh = box_mesh(np.zeros(2), np.array([2.0, 1]), 0.3, [("left", "right"), ("bottom", "top")])
+    quadratic, linear = LagrangeSpace(mesh, 2), LagrangeSpace(mesh, 1)
+    a, b = quadratic.nodes.T
+    values = (b * (1 - b), a * b, -2 * linear.nodes[:, 0] + 1)
+    field = MeshField(problem, (quadratic, quadratic, linear), tuple(w[None] for w in values))
+    return Solution(problem, {"type": "Made"}, field, Status.DONE, 0.1, {"step": np.arange(1, 3)})
+
+
+def heat_on_a_mesh(dim, degree):
+    """The values t^3 times the sum of the coordinates to the degree, between t = 0 and 2."""
+    axes = sp.symbols("x y z", real=True)[:dim]
+    u = sp.Function("u")(t, *axes)
+    box = Box({t: (0, 2), **dict.fromkeys(axes, (0, 1))})
+    problem = Problem("warm", [D(u, t) - laplacian(u, axes)], [u], box, [initial(u, 0), dirichlet(u, 0)], t)
+    sides = [("left", "right"), ("bottom", "top"), ("back", "front")][:dim]
+    space = LagrangeSpace(box_mesh(np.zeros(dim), np.ones(dim), 0.5, sides), degree)
+    times = np.linspace(0, 2, 41)
+    values = times[:, None] ** 3 * (space.nodes**degree).sum(axis=1)
+    return Solution(
+        problem, {"type": "Made"}, MeshField(problem, (space,), (values,), Snapshots(times)), Status.DONE, 1.0
+    )
+
+
+def test_taylor_hood_comes_back_from_its_file_with_the_pressure_as_it_was(tmp_path):
+    flow = stokes()
+    flow.to_hdf5(tmp_path / "flow.hdf")
+    assert hdf5.check(tmp_path / "flow.hdf") == []
+    contents = hdf5.read(tmp_path / "flow.hdf")
+    assert contents.mesh.kind == "triangle6"
+    assert {name: v.shape for name, v in contents.fields.items()} == dict.fromkeys("uvp", (len(contents.mesh.nodes),))
+    np.testing.assert_allclose(contents.fields["p"], 1 - 2 * contents.mesh.nodes[:, 0], atol=1e-14)
+    assert set(contents.mesh.pieces) == {"left", "right", "bottom", "top"}
+    copy = Solution.from_hdf5(tmp_path / "flow.hdf")
+    assert isinstance(copy.field, MeshField)
+    points = flow.problem.region.sample(300, np.random.default_rng(0))
+    np.testing.assert_allclose(copy.field(points), flow.field(points), atol=1e-13)
+    np.testing.assert_allclose(copy.field.derivative((0, 1))(points), flow.field.derivative((0, 1))(points), atol=1e-11)
+    assert copy.field.spaces[0].mesh.pieces.keys() == {"left", "right", "bottom", "top"}
+
+
+@pytest.mark.parametrize(("dim", "degree"), [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2)])
+def test_an_evolution_on_a_mesh_comes_back_from_its_file(tmp_path, dim, degree):
+    made = heat_on_a_mesh(dim, degree)
+    made.to_hdf5(tmp_path / "u.hdf")
+    assert hdf5.check(tmp_path / "u.hdf") == []
+    copy = Solution.from_hdf5(tmp_path / "u.hdf")
+    points = made.problem.spacetime.sample(100, np.random.default_rng(0))
+    np.testing.assert_allclose(copy.field(points), made.field(points), atol=1e-12)
+    # At nodes, by hand.
+    space = copy.field.spaces[0]
+    np.testing.assert_allclose(copy.field.at(np.array([1.5]), space.nodes)[0, 0], 1.5**3 * (space.nodes**degree).sum(1))
+
+
+def test_a_mesh_on_a_box_may_be_sampled_on_a_grid_instead(tmp_path):
+    flow = stokes()
+    grid = flow.contents((5, 9))
+    assert grid.mesh is None
+    assert grid.axes["y"].tolist() == [0, 0.25, 0.5, 0.75, 1]
+    np.testing.assert_allclose(grid.fields["u"][2], 0.25)
+
+
+def test_other_programs_get_the_mesh(tmp_path):
+    import meshio
+
+    flow = stokes()
+    flow.to_vtu(tmp_path / "flow.vtu")
+    mesh = meshio.read(tmp_path / "flow.vtu")
+    assert [block.type for block in mesh.cells] == ["triangle6"]
+    np.testing.assert_allclose(mesh.point_data["v"], mesh.points[:, 0] * mesh.points[:, 1], atol=1e-14)
+    pytest.importorskip("xarray")
+    data = flow.to_xarray()
+    assert data["p"].dims == ("node",)
+
+
+def test_curved_cells_and_fields_of_another_problem_are_refused():
+    contents = stokes().contents()
+    bent = contents.mesh.nodes.copy()
+    bent[contents.mesh.connectivity[0, 3]] += 0.01
+    with pytest.raises(ValueError, match="the file's cells have curved edges"):
+        from_contents(replace(contents, mesh=replace(contents.mesh, nodes=bent)))
+    with pytest.raises(ValueError, match=r"on \('a', 'b'\) are not those of its problem"):
+        from_contents(replace(contents, mesh=replace(contents.mesh, coordinates=("a", "b"))))
+    fewer = {"u": contents.fields["u"]}
+    with pytest.raises(ValueError, match="are not those of its problem"):
+        values_of(replace(contents, fields=fewer))
+
+
+# -- runs that end early ---------------------------------------------------------------------------------------
+
+
+def test_the_file_of_a_run_that_ended_early_ends_where_the_run_did(shipped, tmp_path):
+    problem = shipped["burgers_periodic"]
+    early = solve(problem, Etdrk4(points=64, steps=40, snapshots=20), max_steps=8, device="cpu")
+    assert early.field.reached == pytest.approx(0.4)
+    early.to_hdf5(tmp_path / "u.hdf", (9, 33))
+    times = hdf5.read(tmp_path / "u.hdf").axes["t"]
+    np.testing.assert_allclose(times, np.linspace(0, 0.4, 9), atol=1e-15)
+    copy = Solution.from_hdf5(tmp_path / "u.hdf")
+    assert copy.status is Status.RUNNING
+    assert copy.field.reached == times[-1]
+    points = np.column_stack([np.full(5, 0.2), np.linspace(0, 6, 5)])
+    np.testing.assert_allclose(copy.field(points), early.field(points), atol=1e-3)
+    # A copy holds the last state as the original does.
+    late = points + np.array([0.7, 0])
+    np.testing.assert_allclose(copy.field(late), early.field(late), atol=1e-3)
+    again = copy.contents((9, 33))
+    np.testing.assert_array_equal(again.axes["t"], times)
+
+
+def test_a_finished_run_ends_at_the_end_whatever_rounding_says(burgers, tmp_path):
+    assert burgers.contents((5, 9)).axes["t"][-1] == 1.0
+    time, space = burgers.field.axes
+    rounded = replace(burgers.field, axes=(Trajectory(time.times * (1 - 1e-15)), space))
+    short = replace(burgers, field=rounded)
+    assert short.contents((5, 9)).axes["t"][-1] == 1.0
+
+
+def test_a_run_without_any_step_has_the_initial_state_in_its_file(shipped, tmp_path):
+    none = solve(shipped["burgers_periodic"], Etdrk4(points=64, steps=40, snapshots=20), max_steps=0, device="cpu")
+    none.to_hdf5(tmp_path / "u.hdf")
+    contents = hdf5.read(tmp_path / "u.hdf")
+    assert contents.axes["t"].tolist() == [0.0]
+    copy = Solution.from_hdf5(tmp_path / "u.hdf")
+    points = np.array([[0.0, 1.0], [0.7, 1.0]])
+    np.testing.assert_allclose(copy.field(points), none.field(points), atol=1e-6)
+    assert not copy.field.derivative((1, 0))(points).any()
+
+
+def test_a_mesh_run_that_ended_early_ends_there_too():
+    made = heat_on_a_mesh(1, 1)
+    field = made.field
+    cut = replace(field, values=(field.values[0][:11],), time=Snapshots(field.time.times[:11]))
+    contents = replace(made, field=cut, status=Status.DIVERGED).contents()
+    assert contents.axes["t"][-1] == 0.5
+    assert contents.provenance["status"] == "diverged"
+
+
+def test_any_answer_on_a_region_that_is_no_box_has_a_file_and_a_picture(tmp_path):
+    u = sp.Function("u")(t, x, y)
+    exact = sp.exp(-t) * x * y
+    heat = [D(u, t) - laplacian(u, (x, y))]
+    region = TimeInterval(t, 0, 1) * Disk({x: 0, y: 0}, radius=1, name="rim")
+    problem = Problem("plate", heat, [u], region, [initial(u, 0), dirichlet(u, 0)], t).manufactured(exact)
+    made = Solution(problem, {"type": "Made"}, ExactField.of(problem), Status.DONE, 1.0)
+    made.to_hdf5(tmp_path / "u.hdf")
+    assert hdf5.check(tmp_path / "u.hdf") == []
+    copy = Solution.from_hdf5(tmp_path / "u.hdf")
+    points = problem.spacetime.sample(200, np.random.default_rng(0))
+    # Linear cells of 1/40: an error of h^2 / 8 times second derivatives of size 1, at most.
+    assert np.abs(copy.field(points) - made.field(points)).max() < 1e-3
+    assert len(copy.plot().axes) == 2
+    with pytest.raises(ValueError, match="does not lie on a box, so its file has the nodes of a mesh and no shape"):
+        made.to_hdf5(tmp_path / "u.hdf", (3, 4, 5))

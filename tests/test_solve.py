@@ -17,7 +17,7 @@ import torch
 from pinnlab import Box, D, Problem, SolveFailed, UnsupportedProblem, initial
 from pinnlab.field import Field
 from pinnlab.files import checkpoint as files
-from pinnlab.solve import Progress, resolve_device, solve
+from pinnlab.solve import Interrupted, Progress, resolve_device, solve
 from pinnlab.solver import CPU, Method, Solver, Status
 
 t = sp.Symbol("t", real=True)
@@ -342,3 +342,28 @@ def test_nothing_global_changes():
     run()
     assert (torch.get_default_dtype(), torch.get_num_threads()) == (dtype, threads)
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_an_interrupted_run_holds_what_it_had_reached():
+    def interrupt(progress):
+        if progress.step == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as caught:
+        solve(PROBLEM, Walk(), monitors=[interrupt])
+    reached, whole = caught.value.solution, solve(PROBLEM, Walk(), max_steps=4)
+    assert reached.status is Status.RUNNING
+    assert reached.history["step"].tolist() == [1, 2, 3]
+    point = np.zeros((1, 1))
+    np.testing.assert_array_equal(reached.field(point), whole.field(point))
+    assert isinstance(caught.value, KeyboardInterrupt)
+
+
+def test_an_interruption_before_the_first_step_has_nothing_to_hold(monkeypatch):
+    def interrupted(self, state):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(WalkMethod, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        solve(PROBLEM, Walk())
+    assert not isinstance(caught.value, Interrupted)

@@ -5,7 +5,11 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
+SCRIPTS = (
+    *("start_up.py", "etdrk4.py", "incompressible.py", "finite_volume.py", "finite_elements.py", "cavity.py"),
+    *("poisson_3d.py", "ode.py", "references.py", "vs_py_pde.py", "burgers_vs_deepxde.py"),
+)
 
 if __name__ == "__main__":
-    for script in ("start_up.py", "etdrk4.py", "references.py", "burgers_vs_deepxde.py"):
+    for script in SCRIPTS:
         subprocess.run([sys.executable, str(HERE / script)], check=True)

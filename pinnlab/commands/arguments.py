@@ -57,7 +57,10 @@ Verify = Annotated[
 ]
 Shape = Annotated[
     str | None,
-    typer.Option("--shape", help="Nodes of the written grid in file order, t then z, y, x: 101,401."),
+    typer.Option(
+        "--shape",
+        help="Nodes of the written grid in file order, t then z, y, x: 101,401. Of a problem on a box.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout; no progress.")]
 ResultFile = Annotated[Path, typer.Argument(metavar="F.hdf", help="A file that pinnlab wrote.")]
@@ -99,10 +102,15 @@ def _is_settings(kind: type) -> bool:
 
 def sizes_of_text(text: str | None, problem: Problem) -> tuple[int, ...] | None:
     """Nodes per axis from `101,401`, one for each axis of the problem's files."""
+    from pinnlab.domain.box import Box
     from pinnlab.field import file_order
 
     if text is None:
         return None
+    if not isinstance(problem.region, Box):
+        raise ValueError(
+            f"--shape {text}: {problem.name!r} does not lie on a box, so its file has the nodes of a mesh; drop --shape"
+        )
     axes, parts = file_order(problem), text.split(",")
     if not all(p.strip().isdecimal() and int(p) >= 2 for p in parts) or len(parts) != len(axes):
         raise ValueError(

@@ -21,6 +21,7 @@ from pinnlab.forms.balance_law import BalanceLaw
 from pinnlab.forms.jet import jet_symbols
 from pinnlab.forms.linear_split import LinearSplit
 from pinnlab.forms.pointwise import Pointwise
+from pinnlab.meshing.cells import Cells
 from pinnlab.problem import Problem
 from pinnlab.reference import CrossCheck, error_against
 from pinnlab.solution import ErrorBound, Solution
@@ -199,11 +200,24 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         "parameters": dict(contents.parameters),
         "solver": json.loads(contents.solver_json),
         "axes": {n: {"nodes": len(a), "from": float(a[0]), "to": float(a[-1])} for n, a in axes.items() if len(a)},
+        "mesh": None if contents.mesh is None else _mesh(contents.mesh),
         "fields": {n: {"shape": list(s), "dtype": str(contents.fields[n].dtype)} for n, s in shapes.items()},
         "bounds": {name: float(np.max(b)) for name, b in bounds.items() if b.size},
         "metrics": dict(contents.metrics),
         "history": _history(contents.history),
         "provenance": dict(contents.provenance),
+    }
+
+
+def _mesh(cells: Cells) -> dict[str, Any]:
+    return {
+        "kind": cells.kind,
+        "cells": len(cells.connectivity),
+        "coordinates": {
+            name: {"from": float(places.min()), "to": float(places.max())}
+            for name, places in zip(cells.coordinates, cells.nodes.T, strict=True)
+        },
+        "pieces": {name: len(facets) for name, facets in cells.pieces.items()},
     }
 
 

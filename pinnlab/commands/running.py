@@ -10,11 +10,12 @@ from pathlib import Path
 from pinnlab.commands.progress import Budget, Display, Silent, shown
 from pinnlab.commands.terminal import standard_error, stdout_kept_clean
 from pinnlab.compare import ErrorMonitor
+from pinnlab.errors import SolveFailed
 from pinnlab.field import ExactField
 from pinnlab.problem import Problem
 from pinnlab.reference import CrossCheck, candidates, cross_check, independent, reference, refine
 from pinnlab.solution import Solution
-from pinnlab.solve import Monitor, solve
+from pinnlab.solve import Interrupted, Monitor, solve
 from pinnlab.solver import Refinable, Solver, solver_name
 
 
@@ -65,12 +66,15 @@ class Run:
     device: str
     max_seconds: float | None
     display: Display
+    out: Path | None = None
+    shape: tuple[int, ...] | None = None
 
     def solved(self, max_steps: int | None, checkpoint: Path | None, resume: bool) -> Solution:
-        """The solution.
+        """The solution; what a run that fails or is interrupted had reached goes to the file `out`.
 
         Raises:
-            KeyboardInterrupt: If the run was interrupted; the text says how to go on.
+            SolveFailed: If the run diverged; the text says what is kept.
+            KeyboardInterrupt: If the run was interrupted; the text says what is kept, and how to go on.
         """
         exact = ExactField.of(self.problem)
         budget = Budget.of(self.problem, self.solver, max_steps, self.max_seconds)
@@ -78,7 +82,7 @@ class Run:
         monitors.append(self.display.monitor(solver_name(self.solver), budget))
         try:
             with stdout_kept_clean():
-                return solve(
+                found = solve(
                     self.problem,
                     self.solver,
                     seed=self.seed,
@@ -89,8 +93,23 @@ class Run:
                     resume=resume,
                     monitors=monitors,
                 )
-        except KeyboardInterrupt:
-            way_on = "nothing was kept; --checkpoint FILE would keep it"
+        except KeyboardInterrupt as interruption:
+            told = [self._kept(interruption.solution)] if isinstance(interruption, Interrupted) else []
             if checkpoint is not None and checkpoint.exists():
-                way_on = f"say the same with --resume to go on from {checkpoint}"
-            raise KeyboardInterrupt(way_on) from None
+                told.append(f"say the same with --resume to go on from {checkpoint}")
+            if not any(told):
+                told = ["nothing was kept; --checkpoint FILE would keep it"]
+            raise KeyboardInterrupt("; ".join(filter(None, told))) from None
+        try:
+            return found.checked()
+        except SolveFailed as failure:
+            raise SolveFailed("; ".join(filter(None, (str(failure), self._kept(found))))) from None
+
+    def _kept(self, partial: Solution) -> str:
+        """Write what an unfinished run has to its file, if there is one and a step was done; say so."""
+        if self.out is None or not len(partial.history):
+            return ""
+        partial.to_hdf5(self.out, self.shape)
+        reached = partial.field.reached
+        until = "" if reached is None else f" until {self.problem.time} = {reached:.6g}"
+        return f"what it had reached{until} is in {self.out}"

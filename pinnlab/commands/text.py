@@ -64,6 +64,7 @@ def file_lines(data: Mapping[str, Any]) -> list[str]:
         *(f"parameter {name} = {value:.6g}" for name, value in data["parameters"].items()),
         f"solver: {call(data['solver'])}",
         *(f"axis {n}: {a['nodes']} nodes from {a['from']:.6g} to {a['to']:.6g}" for n, a in data["axes"].items()),
+        *([] if data["mesh"] is None else mesh_lines(data["mesh"])),
         *(f"field {n}: {' × '.join(map(str, f['shape']))}, {f['dtype']}" for n, f in data["fields"].items()),
         *(f"{name}: at most {value:.2e}" for name, value in data["bounds"].items()),
         *(f"{name}: {value:.2e}" for name, value in data["metrics"].items()),
@@ -71,6 +72,13 @@ def file_lines(data: Mapping[str, Any]) -> list[str]:
     last = ", ".join(f"{k} {v:.4g}" for k, v in data["history"]["last"].items() if v is not None)
     lines.append(f"history: {data['history']['rows']} rows" + (f", last {last}" if last else ""))
     return [*lines, "provenance: " + ", ".join(f"{k} {v}" for k, v in data["provenance"].items())]
+
+
+def mesh_lines(mesh: Mapping[str, Any]) -> list[str]:
+    """The cells of a result file on a mesh."""
+    ends = ", ".join(f"{name} from {c['from']:.6g} to {c['to']:.6g}" for name, c in mesh["coordinates"].items())
+    pieces = ", ".join(f"{name} ({facets} facets)" for name, facets in mesh["pieces"].items()) or "none"
+    return [f"mesh: {mesh['cells']:,} {mesh['kind']} cells, {ends}", f"pieces of its boundary: {pieces}"]
 
 
 def call(settings: Any) -> str:

@@ -7,12 +7,14 @@ import abc
 import numpy as np
 import sympy as sp
 
+from pinnlab.errors import UnsupportedProblem
+from pinnlab.meshing.mesh import Mesh
+
 
 class Domain(abc.ABC):
     """A region whose boundary is made of named pieces.
 
-    Every array of points is `(n, dim)` with its columns in the order of `coordinates`.  A domain that can be
-    meshed has, in addition, a method `mesh(size)`.
+    Every array of points is `(n, dim)` with its columns in the order of `coordinates`.
     """
 
     @property
@@ -40,3 +42,14 @@ class Domain(abc.ABC):
         Raises:
             ValueError: If there is no piece of that name.
         """
+
+    def mesh(self, size: float) -> Mesh:
+        """A mesh with no edge longer than about `size`; every facet of its boundary belongs to one of `pieces`.
+
+        Raises:
+            UnsupportedProblem: If this kind of domain cannot be meshed.
+            ValueError: If the size is not positive.
+        """
+        raise UnsupportedProblem(
+            f"{type(self).__name__} cannot be meshed; give a MeshDomain or a combination of shapes"
+        )

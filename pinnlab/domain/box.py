@@ -10,13 +10,18 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from pinnlab.domain.base import Domain
+from pinnlab.domain.shape import Shape
+from pinnlab.errors import UnsupportedProblem
+from pinnlab.meshing.curves import Curve, polygon
+from pinnlab.meshing.mesh import Mesh
+from pinnlab.meshing.structured import box_mesh
+from pinnlab.meshing.surfaces import Face, Surface
 
 SIDES = (("left", "right"), ("bottom", "top"), ("back", "front"))
 
 
 @dataclass(frozen=True, init=False)
-class Box(Domain):
+class Box(Shape):
     """The box of all points with lower ≤ coordinate ≤ upper, for each coordinate.
 
     Its sides are called left and right (first axis in space), bottom and top (second), back and front
@@ -82,6 +87,31 @@ class Box(Domain):
         rest = {c: b for c, b in self.bounds.items() if c != coordinate}
         return Box(rest, self.periodic - {coordinate})
 
+    def level(self, points: np.ndarray) -> np.ndarray:
+        """The distance from the nearest side inside, negative; the largest excess of a coordinate outside."""
+        return np.asarray(np.max(np.maximum(self.lower - points, points - self.upper), axis=1))
+
+    @property
+    def parts(self) -> tuple[Curve | Surface, ...]:
+        """The edges of a rectangle, counterclockwise, or the six faces of a box in space."""
+        lower, upper = self.lower, self.upper
+        if len(lower) == 2:
+            (a, c), (b, d) = lower, upper
+            return polygon(("bottom", "right", "top", "left"), np.array([[a, c], [b, c], [b, d], [a, d]]))
+        if len(lower) != 3:
+            raise UnsupportedProblem(f"{self} has {len(lower)} axes; rectangles and boxes in space can be combined")
+        faces = []
+        for axis, names in enumerate(SIDES):
+            for name, value, sign in zip(names, (lower[axis], upper[axis]), (-1.0, 1.0), strict=True):
+                low, high = lower.copy(), upper.copy()
+                low[axis] = high[axis] = value
+                faces.append(Face(name, low, high, axis, sign))
+        return tuple(faces)
+
+    def solid(self, kernel: Any) -> list[tuple[int, int]]:
+        """A box of the kernel."""
+        return [(3, kernel.addBox(*self.lower, *(self.upper - self.lower)))]
+
     def contains(self, points: np.ndarray) -> np.ndarray:
         """Whether each of `points (n, dim)` lies in the closed box."""
         return np.all((points >= self.lower) & (points <= self.upper), axis=1)
@@ -102,6 +132,18 @@ class Box(Domain):
         normals[:, axis] = 1.0 if value == self.bounds[coordinate][1] else -1.0
         return points, normals
 
+    def mesh(self, size: float) -> Mesh:
+        """Lines, triangles or tetrahedra on a grid, none with an edge longer than `size`.
+
+        Raises:
+            UnsupportedProblem: If the box has no axis, or more than three.
+        """
+        if not 1 <= len(self.bounds) <= 3:
+            raise UnsupportedProblem(f"{self} has {len(self.bounds)} axes; one to three can be meshed")
+        names = {axis: (low, high) for axis, (low, high) in zip(self.bounds, SIDES, strict=False)}
+        sides = [None if c in self.periodic else names[c] for c in self.bounds]
+        return box_mesh(self.lower, self.upper, size, sides)
+
 
 def _interval(coordinate: sp.Symbol, bounds: Any) -> tuple[float, float]:
     if not isinstance(coordinate, sp.Symbol):
@@ -113,7 +155,5 @@ def _interval(coordinate: sp.Symbol, bounds: Any) -> tuple[float, float]:
     if not (math.isfinite(lower) and math.isfinite(upper)):
         raise ValueError(f"Box: the bounds of {coordinate} must be finite, got ({lower}, {upper})")
     if lower >= upper:
-        raise ValueError(
-            f"Box: {coordinate} runs from {lower:g} to {upper:g}, which has no length; give lower < upper"
-        )
+        raise ValueError(f"Box: {coordinate} runs from {lower:g} to {upper:g}, which has no length; give lower < upper")
     return lower, upper

@@ -40,20 +40,23 @@ def _faults(file: h5py.File, problem_sha256: Callable[[str], str] | None) -> Ite
         for fault in _refusal(reading.subgroup, file, group):
             whole = False
             yield fault
-    for name in names.axes:
+    for name in (*names.axes, *names.places):
         for fault in _refusal(reading.numbers, file, name, 1):
             whole = False
             yield fault
     if not whole:
         return
-    for name in (*names.axes, *names.fields, *names.bounds):
+    for name in (*names.axes, *names.places, *names.fields, *names.bounds):
         for fault in _value_faults(file, names, name):
             whole = False
             yield fault
-    space = [name for name in names.axes if name != names.time]
     if whole:
-        yield from _refusal(reading.contents, file, None if names.time is None else 0)
-        yield from vtk.faults(file, names.time, space, names.fields)
+        try:
+            contents = reading.contents(file, None if names.time is None else 0)
+        except ValueError as error:
+            yield str(error)
+        else:
+            yield from vtk.faults(file, contents)
     if problem_sha256 is not None:
         yield from _identity_faults(file, problem_sha256)
 
@@ -112,7 +115,7 @@ def _content_faults(file: h5py.File, names: reading.Names, name: str, evolves: b
 
 
 def _place(file: h5py.File, names: reading.Names, name: str, index: Sequence[int]) -> str:
-    if name in names.axes or not index:
+    if name in (*names.axes, *names.places) or not index:
         return f"{name}[{', '.join(map(str, index))}]"
     axes = [*names.axes, COMPONENT]
     return ", ".join(

@@ -92,8 +92,7 @@ def load(path: str | os.PathLike[str], into: S) -> tuple[S, dict[str, Any]]:
         raise ValueError(f"{path}: {error}") from error
     except (RecursionError, KeyError, TypeError, RuntimeError, OverflowError) as error:
         raise ValueError(
-            f"{path}: the tree of this checkpoint is damaged ({type(error).__name__}: {error}); use an "
-            "earlier one"
+            f"{path}: the tree of this checkpoint is damaged ({type(error).__name__}: {error}); use an earlier one"
         ) from error
     return state, extra
 
@@ -114,13 +113,10 @@ def _read(path: str | os.PathLike[str]) -> tuple[str, dict[str, torch.Tensor]]:
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise ValueError(
-            f"{path}: this is no checkpoint, or it is damaged or cut off ({error}); use an earlier one, "
-            "or start afresh"
+            f"{path}: this is no checkpoint, or it is damaged or cut off ({error}); use an earlier one, or start afresh"
         ) from error
     if _digest(tree, tensors) != metadata.get("sha256"):
-        raise ValueError(
-            f"{path}: the checksum of this checkpoint is wrong; use an earlier one, or start afresh"
-        )
+        raise ValueError(f"{path}: the checksum of this checkpoint is wrong; use an earlier one, or start afresh")
     return tree, tensors
 
 

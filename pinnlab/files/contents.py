@@ -7,17 +7,25 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pinnlab.meshing.cells import Cells
+
 BOUND = "_error_bound"
 COMPONENT = "component"
 ROW = "row"
+MESH = "mesh"
+NODE = "node"
+CELLS = "cells"
 GROUPS = ("problem", "solver", "history", "metrics", "provenance")
-RESERVED = frozenset({*GROUPS, "VTKHDF", COMPONENT})
+RESERVED = frozenset({*GROUPS, "VTKHDF", MESH, COMPONENT})
 LONGEST_LABEL = 4096
 
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """Fields on a tensor grid, with the problem, the solver and the history that belong to them.
+    """Fields on a tensor grid or a mesh, with the problem, the solver and the history that belong to them.
+
+    On a tensor grid every coordinate is an axis.  On a mesh space is the one axis `node`, 0, 1, 2, ..., and `mesh`
+    says where each node is and how they are joined to cells; see `mesh_axes`.
 
     Real arrays of any kind are taken and kept as float64 (float32 fields stay float32).
 
@@ -41,6 +49,7 @@ class Contents:
         units: Axis or field -> unit, where it is not "1". Of an axis of time, "seconds" and the like make
             xarray read durations; "s" stays a number.
         long_names: Axis or field -> what plots write beside it, where it is not the name itself.
+        mesh: Places and cells of the nodes; None on a tensor grid.
 
     Raises:
         ValueError: If shapes, names or values contradict the above.
@@ -61,6 +70,7 @@ class Contents:
     provenance: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     long_names: Mapping[str, str] = field(default_factory=dict)
+    mesh: Cells | None = None
 
     def __post_init__(self) -> None:
         for name in (*self.axes, *self.fields, *self.bounds):
@@ -69,6 +79,7 @@ class Contents:
             for name in getattr(self, group):
                 _check_key(group, name)
         self._check_axes()
+        self._check_mesh()
         self._check_fields()
         self._check_bounds()
         self._check_history()
@@ -88,6 +99,13 @@ class Contents:
         return tuple(name for name in self.axes if name != self.time)
 
     @property
+    def places(self) -> dict[str, np.ndarray]:
+        """Where the nodes of a mesh are: `node_x` and so on -> (n,), for each of its coordinates; else nothing."""
+        if self.mesh is None:
+            return {}
+        return {f"{NODE}_{name}": self.mesh.nodes[:, k] for k, name in enumerate(self.mesh.coordinates)}
+
+    @property
     def components(self) -> int | None:
         """How many components the vector fields have; None where all fields are scalars."""
         sizes = [f.shape[-1] for f in self.fields.values() if f.ndim > len(self.axes)]
@@ -101,7 +119,8 @@ class Contents:
         """What a plot writes beside an axis, a field or a bound."""
         if name in self.bounds:
             return f"error bound of {self.long_name(name.removesuffix(BOUND))}"
-        return self.long_names.get(name, name)
+        plain = name.removeprefix(f"{NODE}_") if name in self.places else name
+        return self.long_names.get(name, plain)
 
     def _check_axes(self) -> None:
         if not self.axes:
@@ -111,13 +130,9 @@ class Contents:
         kept = {name: _real(f"axis {name!r}", values, (np.float64,)) for name, values in self.axes.items()}
         for name, values in kept.items():
             if values.ndim != 1 or (values.size == 0 and name != self.time):
-                raise ValueError(
-                    f"axis {name!r} has the shape {values.shape}; give a vector with at least one point"
-                )
+                raise ValueError(f"axis {name!r} has the shape {values.shape}; give a vector with at least one point")
             if not np.isfinite(values).all():
-                raise ValueError(
-                    f"axis {name!r} holds a value that is not finite; coordinates must be numbers"
-                )
+                raise ValueError(f"axis {name!r} holds a value that is not finite; coordinates must be numbers")
             steps = np.diff(values)
             if (steps <= 0).any():
                 n = int(np.argmax(steps <= 0))
@@ -128,10 +143,26 @@ class Contents:
                 )
         object.__setattr__(self, "axes", kept)
 
+    def _check_mesh(self) -> None:
+        if self.mesh is None:
+            return
+        nodes = self.axes.get(NODE)
+        if self.space != (NODE,) or not np.array_equal(nodes, np.arange(len(self.mesh.nodes))):  # type: ignore[arg-type]
+            raise ValueError(
+                f"on a mesh of {len(self.mesh.nodes)} nodes the axis of space is {NODE!r} with 0, 1, 2, ..., and not "
+                f"{_listed(self.space)}; see mesh_axes"
+            )
+        for name in self.mesh.coordinates:
+            _check_name(name)
+        for name in self.mesh.pieces:
+            _check_key("pieces of the mesh", name)
+        twice = {*self.fields, *self.axes} & {*self.places, *self.mesh.coordinates, CELLS}
+        if twice:
+            raise ValueError(f"the name {min(twice)!r} belongs to the mesh; rename the field or axis")
+
     def _check_fields(self) -> None:
         kept = {
-            name: _real(f"field {name!r}", values, (np.float32, np.float64))
-            for name, values in self.fields.items()
+            name: _real(f"field {name!r}", values, (np.float32, np.float64)) for name, values in self.fields.items()
         }
         for name, values in kept.items():
             if name in self.axes:
@@ -177,22 +208,17 @@ class Contents:
                 raise ValueError(f"history column {name!r} has the shape {values.shape}; give a vector")
         lengths = {name: len(values) for name, values in kept.items()}
         if len(set(lengths.values())) > 1:
-            raise ValueError(
-                f"history columns differ in length: {lengths}; give one entry a row in each column"
-            )
+            raise ValueError(f"history columns differ in length: {lengths}; give one entry a row in each column")
         object.__setattr__(self, "history", kept)
 
     def _check_texts(self) -> None:
-        known = {*self.axes, *self.fields}
+        known = {*self.axes, *self.fields, *self.places}
         for group in ("units", "long_names"):
             for name in getattr(self, group):
                 if name not in known:
-                    raise ValueError(
-                        f"{group}: {name!r} is neither an axis nor a field; known are {_listed(known)}"
-                    )
+                    raise ValueError(f"{group}: {name!r} is neither an axis nor a field; known are {_listed(known)}")
         texts: list[tuple[str, object]] = [
-            (name, getattr(self, name))
-            for name in ("title", "problem_json", "problem_sha256", "problem_latex")
+            (name, getattr(self, name)) for name in ("title", "problem_json", "problem_sha256", "problem_latex")
         ]
         texts.append(("solver_json", self.solver_json))
         for group in ("units", "long_names", "provenance"):
@@ -208,19 +234,21 @@ class Contents:
                 raise ValueError(f"{what} takes {len(value.encode())} bytes; shorten it to {LONGEST_LABEL}")
 
 
+def mesh_axes(mesh: Cells, time: str | None, times: np.ndarray) -> dict[str, np.ndarray]:
+    """The axes of contents on a mesh: time, unless it is None, and the numbers of the nodes."""
+    nodes = {NODE: np.arange(len(mesh.nodes))}
+    return nodes if time is None else {time: times} | nodes
+
+
 def _check_name(name: object) -> None:
     _check_key("axes, fields and bounds", name)
     if name in RESERVED:
-        raise ValueError(
-            f"the name {name!r} is reserved in the file ({_listed(RESERVED)}); rename the symbol"
-        )
+        raise ValueError(f"the name {name!r} is reserved in the file ({_listed(RESERVED)}); rename the symbol")
 
 
 def _check_key(group: str, name: object) -> None:
     if not isinstance(name, str) or name in ("", ".", "..") or "/" in name or "\0" in name:
-        raise ValueError(
-            f"{group}: the name {name!r} must be a text, not empty, without '/' and NUL characters"
-        )
+        raise ValueError(f"{group}: the name {name!r} must be a text, not empty, without '/' and NUL characters")
 
 
 def _number(group: str, name: str, value: object) -> float:
@@ -232,9 +260,7 @@ def _number(group: str, name: str, value: object) -> float:
 def _real(what: str, values: object, dtypes: tuple[type, ...]) -> np.ndarray:
     array = np.asarray(values)
     if array.dtype.kind not in "fiu":
-        raise ValueError(
-            f"{what} has the type {array.dtype}; give real numbers (of complex ones, two fields)"
-        )
+        raise ValueError(f"{what} has the type {array.dtype}; give real numbers (of complex ones, two fields)")
     if array.dtype in dtypes:
         return array
     return array.astype(np.int64 if array.dtype.kind in "iu" and np.int64 in dtypes else np.float64)

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as Xml
 
 import numpy as np
 
-from pinnlab.files import hdf5, reading
+from pinnlab.files import hdf5
 from pinnlab.files.atomic import replacing
-from pinnlab.files.contents import COMPONENT, Contents
+from pinnlab.files.contents import CELLS, COMPONENT, MESH, NODE, Contents
+from pinnlab.files.xdmf import refuse_other_letters
+from pinnlab.files.xdmf import to_xdmf as to_xdmf
+from pinnlab.meshing.cells import Cells
 
 if TYPE_CHECKING:
     import xarray
 
-CELLS = ("vertex", "line", "quad", "hexahedron")
+LATTICE = ("vertex", "line", "quad", "hexahedron")
 # The corners of a cell of the grid in the order of VTK, as steps along x, y and z.
 CORNERS: dict[int, list[tuple[int, ...]]] = {
     0: [(0,)],
@@ -30,63 +32,19 @@ CORNERS: dict[int, list[tuple[int, ...]]] = {
     2: [(0, 0), (1, 0), (1, 1), (0, 1)],
     3: [(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1)],
 }
+# The dimensions of a mesh in NetCDF.
+CELL, CORNER = "cell", "corner"
 LARGEST_NETCDF = 2**32 - 4
 
 
-def to_xdmf(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> list[Path]:
-    """Write an XDMF 2 description beside an HDF5 file, for ParaView before 5.12 and VisIt; it copies no
-    field.
-
-    The description names the HDF5 file relative to its own folder: keep the two together.
-
-    Args:
-        path: The HDF5 file, with one to three axes of space.
-        target: The `.xdmf` file to write.
-
-    Raises:
-        ValueError: If the problem has no axis of space, or more than three; or if a vector has neither one
-            nor three components; or if a name is not ASCII or the relative path holds a colon.
-    """
-    with reading.opened(path) as file:
-        names = reading.names(file)
-        shapes = {name: reading.numbers(file, name).shape for name in (*names.axes, *names.fields)}
-        single = {name: reading.numbers(file, name).dtype.itemsize == 4 for name in names.fields}
-        times = reading.values(file[names.time]).tolist() if names.time is not None else []
-    space = [name for name in names.axes if name != names.time]
-    if not 1 <= len(space) <= 3:
-        raise ValueError(
-            f"{path}: XDMF needs one to three axes of space and this file has {len(space)}; use to_csv"
-        )
-    source = os.path.relpath(os.path.realpath(path), os.path.dirname(os.path.realpath(target)))
-    if ":" in source:
-        raise ValueError(f"{target}: XDMF cannot name {source!r} with its colon; rename the file or folder")
-    _refuse_other_letters(path, "XDMF", (source, *shapes))
-    root = Xml.Element("Xdmf", Version="2.0")
-    domain = Xml.SubElement(root, "Domain")
-    if names.time is None:
-        _xdmf_grid(domain, source, space, shapes, single, None)
-    else:
-        series = Xml.SubElement(
-            domain, "Grid", Name="evolution", GridType="Collection", CollectionType="Temporal"
-        )
-        for n, time in enumerate(times):
-            grid = _xdmf_grid(series, source, space, shapes, single, n)
-            Xml.SubElement(grid, "Time", Value=repr(time))
-    Xml.indent(root)
-    with replacing(target) as temporary:
-        Xml.ElementTree(root).write(temporary, encoding="utf-8", xml_declaration=True)
-    return [Path(target)]
-
-
 def to_vtu(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> list[Path]:
-    """Write unstructured VTK grids through meshio: cells between the points of the grid, fields at the
-    points.
+    """Write unstructured VTK grids through meshio: the cells of the mesh, or those between the points of the grid.
 
     A steady problem makes the one file `target`. An evolution makes `<stem>_0000.vtu` and so on beside
     `target`, and last `<stem>.pvd`, which lists them with their times.
 
     Args:
-        path: The HDF5 file, with at most three axes of space.
+        path: The HDF5 file, on a mesh or with at most three axes of space.
         target: The `.vtu` file, or the `.pvd` file of an evolution; the suffix is set as needed.
 
     Raises:
@@ -94,10 +52,8 @@ def to_vtu(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> list
     """
     contents = hdf5.read(path)
     if len(contents.space) > 3:
-        raise ValueError(
-            f"{path}: VTU has three coordinates and this file has the axes {contents.space}; use to_csv"
-        )
-    points, cells = _mesh(contents)
+        raise ValueError(f"{path}: VTU has three coordinates and this file has the axes {contents.space}; use to_csv")
+    points, cells = _lattice(contents) if contents.mesh is None else _unstructured(contents.mesh)
     target = Path(target)
     if contents.time is None:
         return [_write_vtu(target.with_suffix(".vtu"), contents, None, points, cells)]
@@ -121,6 +77,9 @@ def to_netcdf(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> l
     """Write a NetCDF 3 file (64-bit offsets) with the axes, fields, bounds, labels and the texts of the
     problem.
 
+    Cells of a mesh follow UGRID 1.0: the variable `mesh` names the places of the nodes, and `cells` holds the nodes of
+    each cell from 0.
+
     Raises:
         ValueError: If a field has 4 GiB or more, which the format cannot hold, or a name is not ASCII, which
             its readers spell differently.
@@ -133,27 +92,28 @@ def to_netcdf(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> l
             raise ValueError(
                 f"{path}: {name} has {values.nbytes} bytes, too many for NetCDF 3; xarray opens the HDF5 file"
             )
-    _refuse_other_letters(path, "NetCDF 3", (*contents.axes, *contents.fields))
+    refuse_other_letters(path, "NetCDF 3", (*contents.axes, *contents.fields))
     with replacing(target) as temporary, netcdf_file(temporary, "w", mmap=False, version=2) as file:
         for name, text in _attributes(contents).items():
             setattr(file, name, text.encode())
-        sizes = dict(zip(contents.axes, contents.grid, strict=True))
+        variables = _variables(contents)
+        sizes = {n: size for dimensions, v in variables.values() for n, size in zip(dimensions, v.shape, strict=True)}
         if contents.components is not None:
             sizes[COMPONENT] = contents.components
         for name, size in sizes.items():
             file.createDimension(name, size)
-        for name, (dimensions, values) in _variables(contents).items():
+        for name, (dimensions, values) in variables.items():
             variable = file.createVariable(name, values.dtype, dimensions)
             variable[...] = values
-            variable.units, variable.long_name = (
-                contents.unit(name).encode(),
-                contents.long_name(name).encode(),
-            )
+            for key, label in _labels(contents, name).items():
+                setattr(variable, key, label.encode() if isinstance(label, str) else label)
     return [Path(target)]
 
 
 def to_csv(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> list[Path]:
     """Write one row for each point of the grid: coordinates, fields, bounds; the last axis varies fastest.
+
+    On a mesh there is one row for each node, in their order, at each time.
 
     A vector `v` makes the columns `v_0`, `v_1`, ... Numbers are the shortest that give the same float64 back.
 
@@ -161,9 +121,11 @@ def to_csv(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> list
         ValueError: If two columns would have one name.
     """
     contents = hdf5.read(path)
-    columns: list[tuple[str, np.ndarray]] = []
-    for name, values in zip(contents.axes, np.meshgrid(*contents.axes.values(), indexing="ij"), strict=True):
-        columns.append((name, values))
+    columns = list(zip(contents.axes, np.meshgrid(*contents.axes.values(), indexing="ij"), strict=True))
+    if contents.mesh is not None:
+        # Places instead of the numbers of the nodes, which are those of the rows.
+        nodes = zip(contents.mesh.coordinates, contents.mesh.nodes.T, strict=True)
+        columns[-1:] = [(name, np.broadcast_to(place, contents.grid)) for name, place in nodes]
     for name, values in contents.fields.items():
         if values.ndim > len(contents.grid):
             columns += [(f"{name}_{k}", values[..., k]) for k in range(values.shape[-1])]
@@ -188,20 +150,20 @@ def to_csv(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> list
 def to_xarray(contents: Contents) -> xarray.Dataset:
     """The axes, fields and bounds as an xarray data set that shares the memory of `contents`.
 
+    On a mesh the places of the nodes are coordinates too, and `cells` holds the nodes of each cell from 0.
+
     Raises:
         ValueError: If xarray is not installed; the message says how to install it.
     """
     try:
         import xarray
     except ModuleNotFoundError as error:
-        raise ValueError(
-            'to_xarray needs xarray, which is not installed: pip install "pinnlab-pde[xarray]"'
-        ) from error
+        raise ValueError('to_xarray needs xarray, which is not installed: pip install "pinnlab-pde[xarray]"') from error
     variables = {
-        name: (dimensions, values, {"units": contents.unit(name), "long_name": contents.long_name(name)})
+        name: (dimensions, values, _labels(contents, name))
         for name, (dimensions, values) in _variables(contents).items()
     }
-    coordinates = {name: variables.pop(name) for name in contents.axes}
+    coordinates = {name: variables.pop(name) for name in (*contents.axes, *contents.places)}
     return xarray.Dataset(variables, coordinates, _attributes(contents))
 
 
@@ -214,7 +176,32 @@ def _variables(contents: Contents) -> dict[str, tuple[tuple[str, ...], np.ndarra
         found[name] = ((*axes, COMPONENT)[: values.ndim], values)
     for name, values in contents.bounds.items():
         found[name] = (axes[: values.ndim], values)
+    if contents.mesh is not None:
+        # NetCDF 3 has no integers of 64 bits.
+        found[NODE] = ((NODE,), contents.axes[NODE].astype(np.int32))
+        found |= {name: ((NODE,), place) for name, place in contents.places.items()}
+        found[CELLS] = ((CELL, CORNER), contents.mesh.connectivity.astype(np.int32))
+        found[MESH] = ((), np.array(0, np.int32))
     return found
+
+
+def _labels(contents: Contents, name: str) -> dict[str, str | np.int32]:
+    """The attributes of a variable."""
+    if contents.mesh is not None and name == MESH:
+        role = {1: "edge", 2: "face", 3: "volume"}[contents.mesh.dim]
+        return {
+            "cf_role": "mesh_topology",
+            "topology_dimension": np.int32(contents.mesh.dim),
+            "node_coordinates": " ".join(contents.places),
+            f"{role}_node_connectivity": CELLS,
+            "cell_type": contents.mesh.kind,
+        }
+    if contents.mesh is not None and name == CELLS:
+        return {"long_name": "nodes of each cell", "start_index": np.int32(0)}
+    told: dict[str, str | np.int32] = {"units": contents.unit(name), "long_name": contents.long_name(name)}
+    if contents.mesh is not None and name in contents.fields:
+        told |= {"mesh": MESH, "location": NODE}
+    return told
 
 
 def _attributes(contents: Contents) -> dict[str, str]:
@@ -228,74 +215,12 @@ def _attributes(contents: Contents) -> dict[str, str]:
     }
 
 
-def _refuse_other_letters(path: str | os.PathLike[str], format_name: str, names: Iterable[str]) -> None:
-    for name in names:
-        if not name.isascii():
-            raise ValueError(
-                f"{path}: readers of {format_name} take only names in ASCII, and not {name!r}; rename it, "
-                "or open the HDF5 file itself in ParaView or xarray"
-            )
+def _unstructured(mesh: Cells) -> tuple[np.ndarray, tuple[str, np.ndarray]]:
+    """Points (n, 3) of a mesh and its cells."""
+    return np.pad(mesh.nodes, ((0, 0), (0, 3 - mesh.dim))), (mesh.kind, mesh.connectivity)
 
 
-def _xdmf_grid(
-    parent: Xml.Element,
-    source: str,
-    space: list[str],
-    shapes: dict[str, tuple[int, ...]],
-    single: dict[str, bool],
-    step: int | None,
-) -> Xml.Element:
-    sizes = [1] * (3 - len(space)) + [shapes[name][0] for name in space]
-    grid = Xml.SubElement(
-        parent, "Grid", Name=f"step {step}" if step is not None else "steady", GridType="Uniform"
-    )
-    Xml.SubElement(grid, "Topology", TopologyType="3DRectMesh", Dimensions=_words(sizes))
-    geometry = Xml.SubElement(grid, "Geometry", GeometryType="VXVYVZ")
-    for n in range(3):
-        if n < len(space):
-            _hdf_item(geometry, source, space[-1 - n], [sizes[-1 - n]], 8)
-        else:
-            Xml.SubElement(geometry, "DataItem", Dimensions="1", NumberType="Float", Precision="8").text = "0"
-    for name, is_single in single.items():
-        steps = 0 if step is None else 1
-        components = list(shapes[name][steps + len(space) :])
-        if components not in ([], [1], [3]):
-            raise ValueError(
-                f"{name} has {components[0]} components; XDMF has vectors of three; use to_vtu or to_csv"
-            )
-        kind = "Vector" if components == [3] else "Scalar"
-        attribute = Xml.SubElement(grid, "Attribute", Name=name, AttributeType=kind, Center="Node")
-        counts = [*sizes, *components]
-        precision = 4 if is_single else 8
-        if step is None:
-            _hdf_item(attribute, source, name, counts, precision)
-        else:
-            rank = len(shapes[name])
-            slab = Xml.SubElement(attribute, "DataItem", ItemType="HyperSlab", Dimensions=_words(counts))
-            picked = [[step] + [0] * (rank - 1), [1] * rank, [1, *shapes[name][1:]]]
-            item = Xml.SubElement(slab, "DataItem", Dimensions=f"3 {rank}", Format="XML")
-            item.text = " ".join(map(_words, picked))
-            _hdf_item(slab, source, name, list(shapes[name]), precision)
-    return grid
-
-
-def _hdf_item(parent: Xml.Element, source: str, name: str, counts: list[int], precision: int) -> None:
-    item = Xml.SubElement(
-        parent,
-        "DataItem",
-        Dimensions=_words(counts),
-        NumberType="Float",
-        Precision=str(precision),
-        Format="HDF",
-    )
-    item.text = f"{source}:/{name}"
-
-
-def _words(numbers: list[int]) -> str:
-    return " ".join(map(str, numbers))
-
-
-def _mesh(contents: Contents) -> tuple[np.ndarray, tuple[str, np.ndarray]]:
+def _lattice(contents: Contents) -> tuple[np.ndarray, tuple[str, np.ndarray]]:
     """Points (n, 3) of the grid, x fastest, and cells along all axes of two points or more."""
     axes = [contents.axes[name] for name in contents.space]
     sizes = [len(values) for values in axes]
@@ -308,7 +233,7 @@ def _mesh(contents: Contents) -> tuple[np.ndarray, tuple[str, np.ndarray]]:
     for steps in CORNERS[dimension]:
         window = tuple(slice(step, step - 1 or None) for step in reversed(steps))
         corners.append(numbers[window].ravel() if dimension else numbers)
-    return points, (CELLS[dimension], np.stack(corners, axis=1))
+    return points, (LATTICE[dimension], np.stack(corners, axis=1))
 
 
 def _write_vtu(

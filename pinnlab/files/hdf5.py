@@ -92,9 +92,7 @@ class Stream:
             raise ValueError(f"{path}: a steady problem has no steps to stream; use write(path, contents)")
         wrong = [name for name, bound in contents.bounds.items() if bound.ndim]
         if wrong:
-            raise ValueError(
-                f"{path}: the bounds {wrong} are given for each step and cannot be streamed; drop them"
-            )
+            raise ValueError(f"{path}: the bounds {wrong} are given for each step and cannot be streamed; drop them")
         self._path = path
         self._time = contents.time
         self._contents = contents
@@ -180,9 +178,7 @@ class Stream:
             self._file.close()
 
 
-def _write(
-    path: str | os.PathLike[str], contents: Contents, sources: Mapping[str, np.ndarray | h5py.Dataset]
-) -> None:
+def _write(path: str | os.PathLike[str], contents: Contents, sources: Mapping[str, np.ndarray | h5py.Dataset]) -> None:
     steps = len(sources[contents.time]) if contents.time is not None else 1
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         layout.create(file, contents, steps)

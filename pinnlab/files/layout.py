@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from pinnlab.files.contents import BOUND, COMPONENT, ROW, Contents
+from pinnlab.files.contents import BOUND, COMPONENT, MESH, NODE, ROW, Contents
 
 SCHEMA = 1
 LARGEST_CHUNK = 2**30
@@ -46,6 +46,7 @@ def create(file: h5py.File, contents: Contents, steps: int) -> None:
     for name, values in contents.axes.items():
         shape = (steps,) if name == contents.time else values.shape
         _scale(file, contents, name, shape, None if name == contents.time else values)
+    _put_mesh(file, contents)
     for name, values in contents.fields.items():
         shape = (steps, *values.shape[1:]) if contents.time is not None else values.shape
         chunks = chunk_shape(shape, contents.time is not None, values.dtype.itemsize)
@@ -68,13 +69,12 @@ def create_growing(file: h5py.File, contents: Contents) -> None:
             _label_axis(file[name], contents, name)
         else:
             _scale(file, contents, name, values.shape, values)
+    _put_mesh(file, contents)
     for name, values in contents.fields.items():
         step = values.shape[1:]
         chunks = chunk_shape((ROWS, *step), True, values.dtype.itemsize)
         filters = {} if is_small(step) else FILTERS
-        dataset = file.create_dataset(
-            name, (0, *step), values.dtype, maxshape=(None, *step), chunks=chunks, **filters
-        )
+        dataset = file.create_dataset(name, (0, *step), values.dtype, maxshape=(None, *step), chunks=chunks, **filters)
         _label_field(file, contents, name, dataset)
     for name, values in contents.bounds.items():
         _label(file.create_dataset(name, data=values), contents, name)
@@ -105,6 +105,8 @@ def _describe(file: h5py.File, contents: Contents) -> None:
         "axes": list(contents.axes), "time": contents.time, "fields": list(contents.fields),
         "bounds": list(contents.bounds),
     }  # fmt: skip
+    if contents.mesh is not None:
+        names["coordinates"] = list(contents.mesh.coordinates)
     file.attrs["pinnlab_names"] = json.dumps(names)
     if contents.components is not None:
         file[COMPONENT] = np.arange(contents.components)
@@ -132,22 +134,40 @@ def put_history(group: h5py.Group, history: Mapping[str, np.ndarray]) -> None:
         group[name].dims[0].attach_scale(group[ROW])
 
 
+def _put_mesh(file: h5py.File, contents: Contents) -> None:
+    """Places of the nodes at the root, beside their axis, and the cells in the group `/mesh`."""
+    mesh = contents.mesh
+    if mesh is None:
+        return
+    for name, values in contents.places.items():
+        file.create_dataset(name, data=values, chunks=values.shape, **FILTERS)
+        file[name].dims[0].attach_scale(file[NODE])
+        _label(file[name], contents, name)
+    group = file.create_group(MESH)
+    group.attrs["kind"] = mesh.kind
+    group.create_dataset("connectivity", data=mesh.connectivity, chunks=mesh.connectivity.shape, **FILTERS)
+    pieces = group.create_group("pieces")
+    for name, facets in mesh.pieces.items():
+        # Of a data set without values nothing could be compressed.
+        filters = {"chunks": facets.shape, **FILTERS} if facets.size else {}
+        pieces.create_dataset(name, data=facets, **filters)
+
+
 def _put_text(group: h5py.Group, name: str, text: str) -> None:
     # A data set and not an attribute: attributes end at 64 KiB.
     group.create_dataset(name, data=text, dtype=h5py.string_dtype())
 
 
-def _scale(
-    file: h5py.File, contents: Contents, name: str, shape: tuple[int, ...], values: np.ndarray | None
-) -> None:
-    file.create_dataset(name, shape, np.float64, data=values, chunks=shape, fletcher32=True)
+def _scale(file: h5py.File, contents: Contents, name: str, shape: tuple[int, ...], values: np.ndarray | None) -> None:
+    dtype = np.int64 if name == NODE and contents.mesh is not None else np.float64
+    file.create_dataset(name, shape, dtype, data=values, chunks=shape, fletcher32=True)
     file[name].make_scale(name)
     _label_axis(file[name], contents, name)
 
 
 def _label_axis(dataset: h5py.Dataset, contents: Contents, name: str) -> None:
     _label(dataset, contents, name)
-    letters = dict(zip(reversed(contents.space), "XYZ", strict=False))
+    letters = dict(zip(reversed(contents.space), "XYZ", strict=False)) if contents.mesh is None else {}
     letters |= {contents.time: "T"} if contents.time is not None else {}
     if name in letters:
         dataset.attrs["axis"] = letters[name]
@@ -162,5 +182,7 @@ def _label_field(file: h5py.File, contents: Contents, name: str, dataset: h5py.D
     _label(dataset, contents, name)
     if name + BOUND in contents.bounds:
         dataset.attrs["ancillary_variables"] = name + BOUND
+    if contents.mesh is not None:
+        dataset.attrs["coordinates"] = " ".join(contents.places)
     for dimension, axis in zip(dataset.dims, [*contents.axes, COMPONENT], strict=False):
         dimension.attach_scale(file[axis])

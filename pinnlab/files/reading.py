@@ -13,8 +13,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from pinnlab.files.contents import GROUPS, ROW, Contents
+from pinnlab.files.contents import GROUPS, MESH, NODE, ROW, Contents
 from pinnlab.files.layout import SCHEMA
+from pinnlab.meshing.cells import Cells
 
 # Deflate shrinks by 1032 to 1 at most: what claims to be larger than this was not written here.
 LARGEST_RATIO = 1100
@@ -27,12 +28,18 @@ class UnreadableFile(ValueError):
 
 @dataclass(frozen=True)
 class Names:
-    """What the root data sets of a file are."""
+    """What the root data sets of a file are; `coordinates` are those of the nodes of a mesh, none of a grid."""
 
     axes: tuple[str, ...]
     time: str | None
     fields: tuple[str, ...]
     bounds: tuple[str, ...]
+    coordinates: tuple[str, ...] = ()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The data sets that say where the nodes of a mesh are."""
+        return tuple(f"{NODE}_{name}" for name in self.coordinates)
 
 
 @contextmanager
@@ -53,8 +60,7 @@ def opened(path: str | os.PathLike[str], swmr: bool = False) -> Iterator[h5py.Fi
         with open(path, "rb") as stream:
             head = stream.read(8)
         raise UnreadableFile(
-            f"{path}: this is not an HDF5 file (it begins with {head!r}); give a file that pinnlab wrote, "
-            f"or {RESTORE}"
+            f"{path}: this is not an HDF5 file (it begins with {head!r}); give a file that pinnlab wrote, or {RESTORE}"
         )
     try:
         with h5py.File(path, "r", swmr=swmr) as file:
@@ -85,24 +91,21 @@ def names(file: h5py.File) -> Names:
         )
     schema = file.attrs["pinnlab_schema"]
     if not isinstance(schema, np.integer) or schema < 1:
-        raise UnreadableFile(
-            f"the attribute pinnlab_schema is {schema!r:.80} and should be {SCHEMA}; {RESTORE}"
-        )
+        raise UnreadableFile(f"the attribute pinnlab_schema is {schema!r:.80} and should be {SCHEMA}; {RESTORE}")
     if schema > SCHEMA:
-        raise UnreadableFile(
-            f"the file has schema {schema} and this pinnlab reads up to {SCHEMA}; upgrade pinnlab"
-        )
+        raise UnreadableFile(f"the file has schema {schema} and this pinnlab reads up to {SCHEMA}; upgrade pinnlab")
     listed = json.loads(_label(file, "pinnlab_names"))
-    keys = ("axes", "fields", "bounds")
+    keys = ("axes", "fields", "bounds", "coordinates")
+    if isinstance(listed, dict):
+        listed.setdefault("coordinates", [])
     sound = isinstance(listed, dict) and all(isinstance(listed.get(key), list) for key in keys)
     if not sound or not all(isinstance(name, str) for key in keys for name in listed[key]):
         raise UnreadableFile(f"the attribute pinnlab_names is no list of names; {RESTORE}")
     time = listed.get("time")
     if time is not None and time not in listed["axes"]:
-        raise UnreadableFile(
-            f"the attribute pinnlab_names has the time {time!r:.80}, which is no axis; {RESTORE}"
-        )
-    return Names(tuple(listed["axes"]), time, tuple(listed["fields"]), tuple(listed["bounds"]))
+        raise UnreadableFile(f"the attribute pinnlab_names has the time {time!r:.80}, which is no axis; {RESTORE}")
+    axes, fields, bounds, coordinates = (tuple(listed[key]) for key in keys)
+    return Names(axes, time, fields, bounds, coordinates)
 
 
 def dataset(group: h5py.Group, name: str) -> h5py.Dataset:
@@ -128,9 +131,8 @@ def numbers(group: h5py.Group, name: str, ndim: int | None = None) -> h5py.Datas
     if found.dtype.kind not in "fiu":
         raise UnreadableFile(f"{found.name} holds text and not numbers; {RESTORE}")
     if ndim is not None and found.ndim != ndim:
-        raise UnreadableFile(
-            f"{found.name} has the shape {found.shape} and should have {ndim} axis; {RESTORE}"
-        )
+        axes = "axis" if ndim == 1 else "axes"
+        raise UnreadableFile(f"{found.name} has the shape {found.shape} and should have {ndim} {axes}; {RESTORE}")
     if found.id.get_storage_size() * LARGEST_RATIO < found.nbytes:
         raise UnreadableFile(
             f"{found.name} claims {found.nbytes} bytes of which {found.id.get_storage_size()} are stored: "
@@ -167,8 +169,9 @@ def contents(file: h5py.File, steps: int | None = None) -> Contents:
     cut = steps if known.time is not None else None
     history = subgroup(file, "history")
     bounds = {name: numbers(file, name) for name in known.bounds}
-    labelled = {name: dataset(file, name) for name in (*known.axes, *known.fields)}
+    labelled = {name: dataset(file, name) for name in (*known.axes, *known.fields, *known.places)}
     labels = {name: (_label(owner, "units"), _label(owner, "long_name")) for name, owner in labelled.items()}
+    plain = dict(zip(known.places, known.coordinates, strict=True))
     return Contents(
         axes=axes,
         time=known.time,
@@ -184,7 +187,26 @@ def contents(file: h5py.File, steps: int | None = None) -> Contents:
         metrics=_scalars(file["metrics"]),
         provenance={name: text(file["provenance"], name) for name in file["provenance"]},
         units={name: unit for name, (unit, _) in labels.items() if unit != "1"},
-        long_names={name: long for name, (_, long) in labels.items() if long != name},
+        long_names={name: long for name, (_, long) in labels.items() if long != plain.get(name, name)},
+        mesh=mesh(file, known),
+    )
+
+
+def mesh(file: h5py.File, known: Names) -> Cells | None:
+    """Places and cells of the nodes, or None if the file has a tensor grid."""
+    if not known.coordinates:
+        return None
+    columns = [values(numbers(file, name, 1)) for name in known.places]
+    if len({len(column) for column in columns}) > 1:
+        raise UnreadableFile(f"{', '.join(known.places)} differ in length; {RESTORE}")
+    group = subgroup(file, MESH)
+    pieces = subgroup(group, "pieces")
+    return Cells(
+        np.stack(columns, axis=1),
+        values(numbers(group, "connectivity", 2)),
+        _label(group, "kind"),
+        {name: values(numbers(pieces, name, 2)) for name in pieces},
+        known.coordinates,
     )
 
 
@@ -202,9 +224,7 @@ def subgroup(group: h5py.Group, name: str) -> h5py.Group:
 def _label(owner: h5py.Group | h5py.Dataset, name: str) -> str:
     found: Any = owner.attrs.get(name)
     if not isinstance(found, str):
-        raise UnreadableFile(
-            f"the attribute {name} of {owner.name} is {found!r:.80} and should be a text; {RESTORE}"
-        )
+        raise UnreadableFile(f"the attribute {name} of {owner.name} is {found!r:.80} and should be a text; {RESTORE}")
     return found
 
 

@@ -62,8 +62,7 @@ class Encoder:
             return {"torch_generator": self._tensor(typing.cast(torch.Generator, value).get_state(), path)}
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             fields = {
-                f.name: self.encode(getattr(value, f.name), f"{path}.{f.name}")
-                for f in dataclasses.fields(value)
+                f.name: self.encode(getattr(value, f.name), f"{path}.{f.name}") for f in dataclasses.fields(value)
             }
             return {"dataclass": kind.__qualname__, "fields": fields}
         raise TypeError(
@@ -74,9 +73,7 @@ class Encoder:
 
     def _entry(self, key: object, item: object, path: str) -> list[Any]:
         if type(key) not in (str, int):
-            raise TypeError(
-                f"{path}: the key {key!r:.80} cannot be checkpointed; use texts or integers for keys"
-            )
+            raise TypeError(f"{path}: the key {key!r:.80} cannot be checkpointed; use texts or integers for keys")
         return [key, self.encode(item, f"{path}[{json.dumps(key)}]")]
 
     def _generator(self, bits: np.random.BitGenerator, path: str) -> dict[str, Any]:
@@ -102,9 +99,7 @@ class Encoder:
 
     def _torch(self, tensor: torch.Tensor, path: str) -> dict[str, Any]:
         if tensor.layout is not torch.strided or tensor.is_quantized:
-            raise TypeError(
-                f"{path}: a tensor of the layout {tensor.layout} cannot be checkpointed; make it dense"
-            )
+            raise TypeError(f"{path}: a tensor of the layout {tensor.layout} cannot be checkpointed; make it dense")
         order = _order(tensor.stride())
         kept = self._tensor(tensor.detach().cpu().resolve_conj().resolve_neg().permute(order), path, order)
         where = {"accelerator": True} if tensor.device.type != "cpu" else {}
@@ -177,16 +172,11 @@ class Decoder:
             return self._torch_generator(content, typing.cast(torch.Generator | None, into), path)
         if kind == "dataclass":
             return self._dataclass(node, into, path)
-        raise ValueError(
-            f"{path} is of the kind {kind!r:.40}, which this pinnlab does not know; upgrade pinnlab"
-        )
+        raise ValueError(f"{path} is of the kind {kind!r:.40}, which this pinnlab does not know; upgrade pinnlab")
 
     def _sequence(self, kind: str, nodes: list[Any], into: Any, path: str) -> Any:
         like = into if into is not None and len(into) == len(nodes) else [None] * len(nodes)
-        items = [
-            self.decode(node, old, f"{path}[{n}]")
-            for n, (node, old) in enumerate(zip(nodes, like, strict=True))
-        ]
+        items = [self.decode(node, old, f"{path}[{n}]") for n, (node, old) in enumerate(zip(nodes, like, strict=True))]
         return items if kind == "list" else tuple(items)
 
     def _dict(self, entries: list[Any], into: Mapping, path: str) -> dict:
@@ -220,9 +210,7 @@ class Decoder:
         tensor = self._tensors[content["tensor"]]
         if content.get("complex"):
             if tensor.dtype not in COMPLEX.values() or tensor.ndim == 0 or tensor.shape[-1] != 2:
-                raise ValueError(
-                    f"{path}: the pairs of a complex array are damaged; use an earlier checkpoint"
-                )
+                raise ValueError(f"{path}: the pairs of a complex array are damaged; use an earlier checkpoint")
             tensor = torch.view_as_complex(tensor)
         order = content.get("order")
         return tensor if order is None else tensor.permute([order.index(axis) for axis in range(len(order))])
@@ -244,15 +232,11 @@ class Decoder:
             device = torch.device("cpu") if stays else self._device
         return tensor.to(device).requires_grad_(bool(node.get("gradient")))
 
-    def _generator(
-        self, node: dict[str, Any], into: np.random.Generator | None, path: str
-    ) -> np.random.Generator:
+    def _generator(self, node: dict[str, Any], into: np.random.Generator | None, path: str) -> np.random.Generator:
         state = self.decode(node["generator"], None, path)
         name = state["bit_generator"]
         if into is not None and type(into.bit_generator).__name__ != name:
-            raise ValueError(
-                f"{path} is a {name!r:.40} and {type(into.bit_generator).__name__} here; {ORIGIN}"
-            )
+            raise ValueError(f"{path} is a {name!r:.40} and {type(into.bit_generator).__name__} here; {ORIGIN}")
         if name not in BIT_GENERATORS:
             raise ValueError(
                 f"{path}: the generator {name!r:.40} is none of {', '.join(BIT_GENERATORS)}; use one of them"
@@ -285,9 +269,7 @@ def _kind(value: object) -> str:
     return names.get(type(value), type(value).__name__)
 
 
-def _check_fit(
-    shape: tuple[int, ...], dtype: str, shape_here: tuple[int, ...], dtype_here: str, path: str
-) -> None:
+def _check_fit(shape: tuple[int, ...], dtype: str, shape_here: tuple[int, ...], dtype_here: str, path: str) -> None:
     if dtype != dtype_here:
         raise ValueError(f"{path} has the type {dtype} in the file and {dtype_here} here; {ORIGIN}")
     if shape != shape_here and 0 not in shape_here:

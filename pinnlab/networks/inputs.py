@@ -33,9 +33,7 @@ class Inputs:
             )
         for i, (a, b) in enumerate(zip(self.lower, self.upper, strict=True)):
             if not (math.isfinite(a) and math.isfinite(b) and a < b):
-                raise ValueError(
-                    f"Inputs: coordinate {i} has bounds ({a}, {b}); give finite bounds, lower < upper"
-                )
+                raise ValueError(f"Inputs: coordinate {i} has bounds ({a}, {b}); give finite bounds, lower < upper")
 
     @property
     def dim(self) -> int:

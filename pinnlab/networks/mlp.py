@@ -21,8 +21,7 @@ class Perceptron(torch.nn.Module):
         self.features = Features(inputs)
         self.activation = activation
         self.layers = torch.nn.ModuleList(
-            torch.nn.utils.skip_init(torch.nn.Linear, a, b, dtype=torch.float64)
-            for a, b in itertools.pairwise(sizes)
+            torch.nn.utils.skip_init(torch.nn.Linear, a, b, dtype=torch.float64) for a, b in itertools.pairwise(sizes)
         )
 
     def forward(self, points: Any) -> Any:

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinnlab.numerics.fourier import DivergenceFree
+
 Nonlinear = Callable[[Tensor, float], Tensor]
 
 # Below this modulus φ_k is summed as a power series, above it the recursion loses no more than a few roundings.
 SERIES_RADIUS = 1.0
 SERIES_TERMS = 20
+# A linear part that is a multiple of the projection but for this share is taken for one.
+COMMUTES = 1e-13
 
 
 def phi_functions(z: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -93,6 +97,32 @@ class MatrixSymbol(Symbol):
     def apply(self, coefficient: Tensor, v: Tensor) -> Tensor:
         """The matrix-vector product, mode by mode."""
         return torch.einsum("ij...,bj...->bi...", coefficient, v)
+
+
+def symbol_of(matrix: Tensor) -> Symbol:
+    """The symbol of L `(fields, fields, modes…)`, diagonal where L couples no fields."""
+    m = len(matrix)
+    coupled = any(matrix[i, j].abs().max() > 0 for i in range(m) for j in range(m) if i != j)
+    return MatrixSymbol(matrix) if coupled else DiagonalSymbol(torch.stack([matrix[i, i] for i in range(m)]))
+
+
+def projected_symbol(matrix: Tensor, project: DivergenceFree) -> Symbol:
+    """P L P of L `(fields, fields, modes…)`; a plain multiplier where it is a multiple of P, as for viscosity.
+
+    On fields without divergence P L P is P L, so that its exponential solves v_t = P L v exactly.
+    """
+    # The matrices of P are real and symmetric: columns are projected like rows.
+    projected = project(project(matrix.transpose(0, 1)).transpose(0, 1))
+    m, fields = len(matrix), list(project.fields)
+    identity = torch.eye(m, dtype=matrix.dtype, device=matrix.device).reshape(m, m, *(1,) * (matrix.ndim - 2))
+    onto = project(identity.expand(matrix.shape))
+    trace, rank = (torch.stack([a[i, i] for i in fields]).sum(dim=0) for a in (projected, onto))
+    diagonal = torch.stack([trace / rank if i in fields else matrix[i, i] for i in range(m)])
+    # In a Nyquist mode u_xx and u_xy are not the derivatives of one function; the kept modes tell.
+    kept = project.modes.kept
+    if (kept * (diagonal * onto - projected)).abs().max() <= COMMUTES * (kept * projected).abs().max():
+        return DiagonalSymbol(diagonal)
+    return MatrixSymbol(projected)
 
 
 class Etdrk4Scheme:

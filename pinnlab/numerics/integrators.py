@@ -1,50 +1,21 @@
-"""Time integration that can be stopped, written to a file and taken up again without changing the result.
-
-An `Integrator` holds settings, a `State` holds all that the method remembers.  `advance` builds scipy's
-integrator anew from the state, so that a state that went through a file continues exactly like one that did
-not.
-"""
+"""Adaptive integrators: explicit and implicit Runge-Kutta methods, and backward differentiation."""
 
 from __future__ import annotations
 
-import abc
 import dataclasses
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import scipy  # its submodules load when they are first used
-from scipy.sparse import csc_array, csc_matrix
+from scipy.sparse import csc_matrix
 
 from pinnlab.errors import SolveFailed
+from pinnlab.numerics.integration import Adaptive, Jacobian, Rate, Track, Walk
+from pinnlab.numerics.integration import Integrator as Integrator
+from pinnlab.numerics.integration import State as State
 
-Rate = Callable[[float, np.ndarray], np.ndarray]
-Jacobian = Callable[[float, np.ndarray], csc_array]
-
-_SMALLEST_RTOL = 100 * float(np.finfo(float).eps)
 _BDF_ROWS = 8
-_SAME = 1e-9
-
-
-@dataclass(frozen=True)
-class State:
-    """What a one-step method remembers between two calls of `advance`.
-
-    Attributes:
-        t: Time reached.
-        y: Solution there (n,).
-        h: Step that the error control asks for next.
-        evaluations: Calls of the rate since `start`.
-        steps: Accepted steps since `start`.
-    """
-
-    t: float
-    y: np.ndarray
-    h: float
-    evaluations: int
-    steps: int
 
 
 @dataclass(frozen=True)
@@ -85,123 +56,7 @@ class BdfState(State):
 
 
 @dataclass(frozen=True)
-class Integrator(abc.ABC):
-    """Adaptive integration of y' = rate(t, y) with local errors below atol + rtol |y| in the mean square.
-
-    Args:
-        rtol: Relative tolerance, from 2.3e-14 (100 machine epsilons) to below 1.
-        atol: Absolute tolerance, > 0.
-        max_steps: Most steps that one `advance` may take.
-    """
-
-    rtol: float = 1e-8
-    atol: float = 1e-10
-    max_steps: int = 100_000
-
-    def __post_init__(self) -> None:
-        name = type(self).__name__
-        if not _SMALLEST_RTOL <= self.rtol < 1:
-            raise ValueError(f"{name}: rtol must be in [{_SMALLEST_RTOL:.2g}, 1), got {self.rtol!r}")
-        if not (self.atol > 0 and math.isfinite(self.atol)):
-            raise ValueError(f"{name}: atol must be positive and finite, got {self.atol!r}")
-        if self.max_steps < 1:
-            raise ValueError(f"{name}: max_steps must be at least 1, got {self.max_steps!r}")
-
-    def tightened(self, factor: float) -> Self:
-        """Return the same method with both tolerances divided by `factor` > 0; rtol stops at 2.3e-14."""
-        if not (factor > 0 and math.isfinite(factor)):
-            raise ValueError(f"{type(self).__name__}: tolerances are divided by a positive number, got {factor!r}")
-        rtol = max(self.rtol / factor, _SMALLEST_RTOL)
-        return dataclasses.replace(self, rtol=rtol, atol=self.atol / factor)
-
-    def start(self, rate: Rate, t: float, y: np.ndarray) -> State:
-        """Return the state at the initial time t with initial values y (n,), and choose the first step.
-
-        Raises:
-            ValueError: t or y is not finite, or y is not one-dimensional.
-            SolveFailed: The rate is not finite there.
-        """
-        y = np.array(y, dtype=float)
-        if y.ndim != 1 or not (math.isfinite(t) and np.isfinite(y).all()):
-            raise ValueError(
-                f"{type(self).__name__}: initial values must be finite and of shape (n,), got {y.shape} "
-                f"with {np.count_nonzero(~np.isfinite(y))} values that are not finite at t = {t!r}; "
-                "check the initial condition"
-            )
-        return self._start(rate, float(t), y)
-
-    def advance(self, rate: Rate, jacobian: Jacobian, state: State, until: float) -> State:
-        """Integrate from state.t to `until` and return the state there; the given state is not changed.
-
-        Args:
-            rate: y' = rate(t, y), (n,) -> (n,).
-            jacobian: Sparse d rate / d y (n, n); explicit methods do not call it.
-            state: From `start` or `advance` of the same integrator.
-            until: Time to reach, >= state.t.
-
-        Raises:
-            ValueError: `until` is before state.t or not finite.
-            SolveFailed: The step size collapsed, the solution is not finite, or max_steps was not enough.
-        """
-        if not (math.isfinite(until) and until >= state.t):
-            raise ValueError(
-                f"{type(self).__name__}: cannot go to t = {until!r} from t = {state.t!r}; "
-                "advance to a later time or start again"
-            )
-        return self._advance(rate, jacobian, state, float(until)) if until > state.t else state
-
-    @abc.abstractmethod
-    def _start(self, rate: Rate, t: float, y: np.ndarray) -> State: ...
-
-    @abc.abstractmethod
-    def _advance(self, rate: Rate, jacobian: Jacobian, state: Any, until: float) -> State: ...
-
-    def _first_step(self, solver: Any) -> float:
-        if not math.isfinite(solver.h_abs):
-            raise SolveFailed(
-                f"{type(self).__name__}: the rate of change is not finite at the initial time {solver.t!r}; "
-                "check the equation's coefficients at the initial condition"
-            )
-        return float(solver.h_abs)
-
-    def _step(self, solver: Any, steps: int) -> None:
-        if steps >= self.max_steps:
-            raise SolveFailed(
-                f"{type(self).__name__}: {self.max_steps} steps only reached t = {float(solver.t)!r}; use an "
-                "implicit method (Radau, Bdf) if the problem is stiff, loosen rtol, or raise max_steps"
-            )
-        message = solver.step()
-        if message is None and not np.isfinite(solver.y).all():
-            message = "the solution is not finite"
-        if message is not None:
-            raise SolveFailed(
-                f"{type(self).__name__} stopped at t = {float(solver.t)!r}: {message.rstrip('.')}; "
-                "the solution may blow up there, or the grid is too coarse for it: use more points, loosen "
-                "rtol, or end the time interval earlier"
-            )
-
-    def _land(self, solver: Any, h: float, until: float) -> tuple[float, int]:
-        """Step exactly to `until`; return the step wanted next and the number of steps.
-
-        A step that is cut short to land says little about the next one, so the longer one asked for before is
-        kept.
-        """
-        steps = 0
-        while solver.t < until:
-            remaining = until - solver.t
-            length = _landing_step(h, remaining)
-            _resize(solver, length)
-            # Twice the way makes scipy stop at its bound, where t + remaining might miss it by one rounding.
-            solver.h_abs = 2 * remaining if length == remaining else length
-            self._step(solver, steps)
-            steps += 1
-            cut = length < h and solver.step_size > (1 - _SAME) * length
-            h = max(h, float(solver.h_abs)) if cut else float(solver.h_abs)
-        return h, steps
-
-
-@dataclass(frozen=True)
-class Dop853(Integrator):
+class Dop853(Adaptive):
     """Explicit Runge-Kutta method of Dormand and Prince, order 8, for problems that are not stiff.
 
     On a grid with spacing dx it needs dt = O(dx**2) for diffusion: use `Radau` there.
@@ -210,43 +65,78 @@ class Dop853(Integrator):
     section II.5.
     """
 
-    def _start(self, rate: Rate, t: float, y: np.ndarray) -> State:
-        solver = scipy.integrate.DOP853(rate, t, y, np.inf, rtol=self.rtol, atol=self.atol)
+    def _start(self, rate: Rate, t: float, y: np.ndarray, until: float) -> State:
+        solver = scipy.integrate.DOP853(rate, t, y, until, rtol=self.rtol, atol=self.atol)
         return State(t, y, self._first_step(solver), solver.nfev, 0)
 
-    def _advance(self, rate: Rate, jacobian: Jacobian, state: State, until: float) -> State:
+    def _solver(self, rate: Rate, state: State, until: float) -> Any:
         span = until - state.t
-        solver = scipy.integrate.DOP853(rate, state.t, state.y, until, rtol=self.rtol, atol=self.atol, first_step=span)
+        return scipy.integrate.DOP853(rate, state.t, state.y, until, rtol=self.rtol, atol=self.atol, first_step=span)
+
+    def _advance(self, rate: Rate, jacobian: Jacobian, state: State, until: float) -> State:
+        solver = self._solver(rate, state, until)
         h, steps = self._land(solver, state.h, until)
         return State(until, solver.y, h, state.evaluations + solver.nfev, state.steps + steps)
 
+    def _walk(self, rate: Rate, jacobian: Jacobian, state: State, until: float, count: int) -> Walk:
+        """Two times within each step are recorded too: its dense output is of degree 7."""
+        solver = self._solver(rate, state, until)
+        track = Track(self, state.steps)
+
+        def record() -> None:
+            dense = solver.dense_output()
+            for t in solver.t_old + (solver.t - solver.t_old) * np.array([1 / 3, 2 / 3]):
+                y = dense(t)
+                track.add(t, y, solver.fun(t, y))
+            track.add(solver.t, solver.y, solver.f)
+            track.count()
+
+        h, steps = self._land(solver, state.h, until, record, count)
+        return track.walk(State(float(solver.t), solver.y, h, state.evaluations + solver.nfev, state.steps + steps))
+
 
 @dataclass(frozen=True)
-class Radau(Integrator):
+class Radau(Adaptive):
     """Implicit Runge-Kutta method Radau IIA of order 5, L-stable: for stiff problems.
 
     E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, 2nd ed., Springer 1996, section IV.8.
     """
 
-    def _start(self, rate: Rate, t: float, y: np.ndarray) -> RadauState:
+    def _start(self, rate: Rate, t: float, y: np.ndarray, until: float) -> RadauState:
         solver = scipy.integrate.Radau(
-            rate, t, y, np.inf, rtol=self.rtol, atol=self.atol, jac=csc_matrix((len(y), len(y)))
+            rate, t, y, until, rtol=self.rtol, atol=self.atol, jac=csc_matrix((len(y), len(y)))
         )
         return RadauState(t, y, self._first_step(solver), solver.nfev, 0, 0.0, 0.0, np.zeros((3, len(y))))
 
     def _advance(self, rate: Rate, jacobian: Jacobian, state: RadauState, until: float) -> RadauState:
+        solver = self._solver(rate, jacobian, state, until)
+        return self._reached(solver, state, *self._land(solver, state.h, until))
+
+    def _walk(self, rate: Rate, jacobian: Jacobian, state: RadauState, until: float, count: int) -> Walk:
+        solver = self._solver(rate, jacobian, state, until)
+        track = Track(self, state.steps)
+
+        def record() -> None:
+            track.add(solver.t, solver.y, solver.sol.Q @ np.array([1.0, 2.0, 3.0]) / solver.step_size)
+            track.count()
+
+        return track.walk(self._reached(solver, state, *self._land(solver, state.h, until, record, count)))
+
+    def _solver(self, rate: Rate, jacobian: Jacobian, state: RadauState, until: float) -> Any:
         span = until - state.t
         solver = scipy.integrate.Radau(
             rate, state.t, state.y, until, rtol=self.rtol, atol=self.atol, jac=jacobian, first_step=span
         )
-        solver.lu = _factorise
+        solver.lu = factorise
         if state.last_h > 0:
             solver.sol = _Continuation(state)
         if state.last_h > 0 and state.last_error > 0:
             solver.h_abs_old, solver.error_norm_old = state.last_h, state.last_error
-        h, steps = self._land(solver, state.h, until)
+        return solver
+
+    def _reached(self, solver: Any, state: RadauState, h: float, steps: int) -> RadauState:
         return RadauState(
-            until,
+            float(solver.t),
             solver.y,
             h,
             state.evaluations + solver.nfev,
@@ -270,7 +160,7 @@ class _Continuation:
 
 
 @dataclass(frozen=True)
-class Bdf(Integrator):
+class Bdf(Adaptive):
     """Backward differentiation (numerical differentiation formulas) of orders 1 to 5, for stiff problems.
 
     Half as dear as `Radau` for equal tolerances, but where that stays below rtol, expect errors of ten to
@@ -280,9 +170,9 @@ class Bdf(Integrator):
     L. F. Shampine, M. W. Reichelt, SIAM J. Sci. Comput. 18 (1997) 1-22.
     """
 
-    def _start(self, rate: Rate, t: float, y: np.ndarray) -> BdfState:
+    def _start(self, rate: Rate, t: float, y: np.ndarray, until: float) -> BdfState:
         solver = scipy.integrate.BDF(
-            rate, t, y, np.inf, rtol=self.rtol, atol=self.atol, jac=csc_matrix((len(y), len(y)))
+            rate, t, y, until, rtol=self.rtol, atol=self.atol, jac=csc_matrix((len(y), len(y)))
         )
         h = self._first_step(solver)
         differences = np.zeros((_BDF_ROWS, len(y)))
@@ -292,21 +182,43 @@ class Bdf(Integrator):
     def _advance(self, rate: Rate, jacobian: Jacobian, state: BdfState, until: float) -> BdfState:
         if until <= state.reached:
             return dataclasses.replace(state, t=until, y=_backward(state, until))
-        t, y = state.reached, state.differences[0]
-        solver = scipy.integrate.BDF(
-            rate, t, y, np.inf, rtol=self.rtol, atol=self.atol, jac=jacobian, first_step=state.h
-        )
-        solver.lu = _factorise
+        solver = self._solver(rate, jacobian, state, np.inf)
         # Without this bound the step would grow in quiet times until it jumps over what happens later.
         longest = max(min(state.h, state.longest), until - state.t)
         solver.max_step = longest
-        solver.D = state.differences.copy()
-        solver.order, solver.n_equal_steps = state.order, state.equal_steps
         steps = 0
         while solver.t < until:
             self._step(solver, steps)
             steps += 1
-        reached = BdfState(
+        reached = self._reached(solver, state, steps, longest)
+        return dataclasses.replace(reached, t=until, y=_backward(reached, until))
+
+    def _walk(self, rate: Rate, jacobian: Jacobian, state: BdfState, until: float, count: int) -> Walk:
+        """After an `advance` that stepped over its end the history begins anew."""
+        fresh = state.reached > state.t
+        solver = self._solver(rate, jacobian, self._start(rate, state.t, state.y, until) if fresh else state, until)
+        track, steps = Track(self, state.steps), 0
+        while solver.t < until and steps < count:
+            self._step(solver, steps)
+            steps += 1
+            orders = np.arange(1, solver.order + 1)
+            track.add(solver.t, solver.y, (solver.D[1 : solver.order + 1].T / orders).sum(axis=1) / solver.h_abs)
+            track.count()
+        return track.walk(self._reached(solver, state, steps, state.longest))
+
+    def _solver(self, rate: Rate, jacobian: Jacobian, state: BdfState, bound: float) -> Any:
+        t, y = state.reached, state.differences[0]
+        solver = scipy.integrate.BDF(
+            rate, t, y, bound, rtol=self.rtol, atol=self.atol, jac=jacobian, first_step=min(state.h, bound - t)
+        )
+        solver.lu = factorise
+        solver.h_abs = state.h
+        solver.D = state.differences.copy()
+        solver.order, solver.n_equal_steps = state.order, state.equal_steps
+        return solver
+
+    def _reached(self, solver: Any, state: BdfState, steps: int, longest: float) -> BdfState:
+        return BdfState(
             float(solver.t),
             solver.y,
             float(solver.h_abs),
@@ -318,7 +230,6 @@ class Bdf(Integrator):
             int(solver.n_equal_steps),
             longest,
         )
-        return dataclasses.replace(reached, t=until, y=_backward(reached, until))
 
 
 def _backward(state: BdfState, t: float) -> np.ndarray:
@@ -327,20 +238,7 @@ def _backward(state: BdfState, t: float) -> np.ndarray:
     return state.differences[0] + np.cumprod(fractions) @ state.differences[1 : state.order + 1]
 
 
-def _landing_step(h: float, remaining: float) -> float:
-    """Return the step <= h that reaches the end in equal steps when only one or two are left."""
-    if h >= remaining:
-        return remaining
-    return 0.5 * remaining if 2 * h >= remaining else h
-
-
-def _resize(solver: Any, length: float) -> None:
-    """Drop factorisations made for another step length; scipy keeps them when it cuts the last step."""
-    if isinstance(solver, scipy.integrate.Radau) and abs(length - solver.h_abs) > _SAME * length:
-        solver.LU_real = solver.LU_complex = None
-
-
-def _factorise(matrix: csc_matrix) -> Any:
+def factorise(matrix: csc_matrix) -> Any:
     """Sparse LU; eliminated boundary values leave an unsymmetric pattern, which column ordering suits best."""
     try:
         return scipy.sparse.linalg.splu(csc_matrix(matrix))

@@ -58,7 +58,7 @@ class HermiteTimes:
             raise ValueError(f"HermiteTimes gives derivatives of order 0, 1 and 2, not {order}")
         times = np.array(self.times)
         points = _inside(times, points)
-        stencils = _neighbours(times)
+        stencils = self._stencils(times)
         interval = np.clip(np.searchsorted(times, points, side="right") - 1, 0, len(stencils) - 1)
         widths = (stencils >= 0).sum(axis=1)[interval]
         parts = []
@@ -72,6 +72,22 @@ class HermiteTimes:
             return csr_array((0, 2 * len(times)))
         values, rows, columns = (np.concatenate(part) for part in zip(*parts, strict=True))
         return coo_array((values, (rows, columns)), shape=(len(points), 2 * len(times))).tocsr()
+
+    def _stencils(self, times: np.ndarray) -> np.ndarray:
+        return _neighbours(times)
+
+
+@dataclass(frozen=True)
+class StepTimes(HermiteTimes):
+    """As `HermiteTimes`, for the steps of an adaptive integrator.
+
+    Where steps were much shorter before, or become so after, the solution changed faster there: looking past them
+    would bring what happened then into the interval.  So times closer than 1/8 of it end the stencil on their side;
+    where both sides end at once the degree is 3.
+    """
+
+    def _stencils(self, times: np.ndarray) -> np.ndarray:
+        return _adjacent(times)
 
 
 def _neighbours(times: np.ndarray) -> np.ndarray:
@@ -97,6 +113,25 @@ def _neighbours(times: np.ndarray) -> np.ndarray:
     chosen[chosen >= n] = -1
     chosen[:, 2:] = np.where(chosen[:, 2:3] < 0, chosen[:, :1:-1], chosen[:, 2:])
     return chosen
+
+
+def _adjacent(times: np.ndarray) -> np.ndarray:
+    """Stencil (intervals, 4) of each interval [t_i, t_(i+1)] without gaps: its ends, then further times, then -1."""
+    n = len(times)
+    if n == 1:
+        return np.array([[0, -1, -1, -1]])
+    steps = np.diff(times)
+    left = np.arange(n - 1)
+
+    def far_enough(step: np.ndarray) -> np.ndarray:
+        exists = (step >= 0) & (step < n - 1)
+        return exists & (steps[np.clip(step, 0, n - 2)] >= _NEAR * steps)
+
+    before, after = far_enough(left - 1), far_enough(left + 1)
+    second_before, second_after = before & far_enough(left - 2), after & far_enough(left + 2)
+    third = np.where(before, left - 1, np.where(after, left + 2, -1))
+    fourth = np.where(before & after, left + 2, np.where(second_before, left - 2, np.where(second_after, left + 3, -1)))
+    return np.stack([left, left + 1, third, fourth], axis=1)
 
 
 def _hermite_weights(nodes: np.ndarray, points: np.ndarray, order: int) -> tuple[np.ndarray, np.ndarray]:

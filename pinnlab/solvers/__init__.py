@@ -3,5 +3,8 @@
 from pinnlab.solvers.collocation import Collocation as Collocation
 from pinnlab.solvers.deepxde_pinn import DeepxdePinn as DeepxdePinn
 from pinnlab.solvers.etdrk4 import Etdrk4 as Etdrk4
+from pinnlab.solvers.finite_element import FiniteElement as FiniteElement
+from pinnlab.solvers.finite_volume import FiniteVolume as FiniteVolume
 from pinnlab.solvers.method_of_lines import MethodOfLines as MethodOfLines
+from pinnlab.solvers.ode import Ode as Ode
 from pinnlab.solvers.pinn import Pinn as Pinn

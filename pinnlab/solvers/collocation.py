@@ -13,6 +13,7 @@ import torch
 from pinnlab.collocation import Chebyshev, Collocated, Discretization, PointwiseSystem
 from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.field import GridField
+from pinnlab.forms.incompressible import Incompressible
 from pinnlab.forms.jet import Jet
 from pinnlab.forms.pointwise import Pointwise
 from pinnlab.problem import Problem
@@ -77,7 +78,8 @@ class Collocation(Refinable):
         """Lower the problem to a system of equations at the nodes.
 
         Raises:
-            UnsupportedProblem: If the problem evolves in time, or has a nonlinear boundary condition.
+            UnsupportedProblem: If the problem evolves in time, is an incompressible flow, or has a nonlinear boundary
+                condition.
         """
         require_cpu(self, device)
         require_known_parameters(self, problem)
@@ -95,6 +97,7 @@ class Collocation(Refinable):
                 f"Collocation on {problem.name!r}: {nodes} nodes are more than {type(self.space).__name__} can take "
                 f"({self.space.most_nodes}); lower points or use FiniteDifferences"
             )
+        _refuse_pressure(problem)
         form = Pointwise.of(problem)
         states = tuple(Jet(name, (0,) * len(problem.space)) for name in problem.names)
         grid = Collocated(problem, axes, states)
@@ -198,3 +201,17 @@ class CollocationMethod(Method[CollocationState]):
             "the linearised system is singular; is a condition that fixes the mean missing, as with Neumann "
             "conditions alone?"
         )
+
+
+def _refuse_pressure(problem: Problem) -> None:
+    """Pressures that change sign from node to node are invisible to velocities at the same nodes."""
+    if len(problem.space) < 2:
+        return
+    try:
+        flow = Incompressible.of(problem)
+    except UnsupportedProblem:
+        return
+    raise UnsupportedProblem(
+        f"Collocation on {problem.name!r}: velocity and the pressure {flow.pressure} at the same nodes leave spurious "
+        "modes of pressure; use FiniteElement, whose pressure has a space of its own"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import scipy  # its submodules load when they are first used
@@ -19,9 +19,11 @@ from pinnlab.field import GridField, Trajectory
 from pinnlab.forms.boundary import initial_data
 from pinnlab.forms.evaluate import Program
 from pinnlab.forms.jet import Jet
-from pinnlab.forms.spectral import Coefficients, SpectralForm
+from pinnlab.forms.spectral import Coefficients, Projection, SpectralForm
 from pinnlab.numerics.axes import FourierAxis
-from pinnlab.numerics.etdrk4 import DiagonalSymbol, Etdrk4Scheme, MatrixSymbol, Symbol
+from pinnlab.numerics.etdrk4 import Etdrk4Scheme, Nonlinear, Symbol, projected_symbol, symbol_of
+from pinnlab.numerics.fourier import DivergenceFree, FourierModes, LinearConstraints
+from pinnlab.numerics.pseudospectral import Contribution, PointwiseTerms
 from pinnlab.problem import Problem
 from pinnlab.solver import CPU, Method, Refinable, Status, require_known_parameters
 from pinnlab.symbols import Expr
@@ -32,6 +34,12 @@ SOLVABILITY = 1e-10
 MAX_STORED = 2**27
 # Nor does it go beyond this many nodes per axis: data that need more are not smooth, and Fourier series waste them.
 MAX_POINTS = 4096
+# Nodes per axis where none are asked for, by dimension of space: in three, more fill the memory.
+DEFAULT_POINTS = {1: 256, 2: 256, 3: 64}
+# Nodal values of a velocity may hold this share of gradients, from rounding and from smooth data cut off.
+DIVERGENCE = 1e-6
+# Points at which declared data are checked.
+CHECKED_POINTS = 200
 
 
 @dataclass
@@ -42,11 +50,14 @@ class Etdrk4State:
         step: Time steps done.
         modes: Fourier coefficients `(states, modes…)` of each snapshot.
         rates: Their time derivatives.
+        pressures: Fourier coefficients `(2, modes…)` of the pressure and its time derivative at each snapshot of an
+            incompressible flow, else nothing.
     """
 
     step: int
     modes: list[Tensor]
     rates: list[Tensor]
+    pressures: list[Tensor]
 
 
 @dataclass(frozen=True)
@@ -59,8 +70,12 @@ class Etdrk4(Refinable):
     stay complex, so dispersive equations keep their order.  Not for shocks, nor where a stiff term has variable
     coefficients: the step is then limited as in an explicit method.
 
+    Incompressible flow declared in velocity and pressure is projected on velocities without divergence [4], the
+    linear part included, and its pressure, without mean, follows from its velocity.
+
     Args:
-        points: Nodes per axis, even; one number, or one per axis of space in the order of coordinates.
+        points: Nodes per axis, even; one number, or one per axis of space in the order of coordinates.  None stands
+            for 256, in three dimensions of space for 64.
         steps: Time steps over the whole interval, all of one size.
         snapshots: How many states are kept for the answer, evenly spread; between them it is interpolated in time
             to eighth order from values and rates.
@@ -68,15 +83,16 @@ class Etdrk4(Refinable):
     [1] S. M. Cox, P. C. Matthews, J. Comput. Phys. 176 (2002) 430-455.
     [2] S. A. Orszag, J. Atmos. Sci. 28 (1971) 1074.
     [3] A.-K. Kassam, L. N. Trefethen, SIAM J. Sci. Comput. 26 (2005) 1214-1233.
+    [4] S. A. Orszag, Stud. Appl. Math. 50 (1971) 293-327.
     """
 
-    points: int | tuple[int, ...] = 256
+    points: int | tuple[int, ...] | None = None
     steps: int = 400
     snapshots: int = 100
 
     def __post_init__(self) -> None:
         sizes = (self.points,) if isinstance(self.points, int) else self.points
-        if not sizes or any(n < 4 or n % 2 for n in sizes):
+        if sizes is not None and (not sizes or any(n < 4 or n % 2 for n in sizes)):
             raise ValueError(f"Etdrk4: points must be even and at least 4, got {self.points}")
         if self.steps < 1 or self.snapshots < 1:
             raise ValueError(f"Etdrk4: steps and snapshots must be positive, got {self.steps} and {self.snapshots}")
@@ -86,7 +102,8 @@ class Etdrk4(Refinable):
 
         Raises:
             UnsupportedProblem: If the box is not periodic along every axis, or has none or over three; if the
-                problem is steady, or its rates cannot be solved for.
+                problem is steady, or its rates cannot be solved for; if the initial velocity of an incompressible
+                flow has a divergence.
         """
         require_known_parameters(self, problem)
         who, region = f"Etdrk4 on {problem.name!r}", problem.region
@@ -101,7 +118,7 @@ class Etdrk4(Refinable):
             )
         form = SpectralForm.of(problem)
         method = SpectralMethod(problem, form, self._shape(problem), self.steps, self._kept(), device)
-        method.programs  # noqa: B018 - what cannot be evaluated is refused here, not in the first step
+        method.check()
         return method
 
     def finer_in_space(self, problem: Problem) -> Etdrk4 | None:
@@ -118,7 +135,8 @@ class Etdrk4(Refinable):
 
     def _shape(self, problem: Problem) -> tuple[int, ...]:
         dim = len(problem.space)
-        shape = (self.points,) * dim if isinstance(self.points, int) else tuple(self.points)
+        points = DEFAULT_POINTS[dim] if self.points is None else self.points
+        shape = (points,) * dim if isinstance(points, int) else tuple(points)
         if len(shape) != dim:
             raise ValueError(f"Etdrk4 on {problem.name!r}: {len(shape)} sizes {shape} for {dim} axes of space")
         return shape
@@ -147,9 +165,9 @@ class SpectralMethod(Method[Etdrk4State]):
 
     def init(self, seed: int) -> Etdrk4State:
         """The initial state; there is nothing random in it."""
-        v = self._forward(self.initial_values()[None])
+        v = self._projected(self._modes.forward(self.initial_values()[None]))
         self._check_solvable(v)
-        return Etdrk4State(0, [v[0]], [self.rate(v, self._start)[0]])
+        return self._with_snapshot(Etdrk4State(0, [], [], []), 0, v)
 
     def step(self, state: Etdrk4State) -> tuple[Etdrk4State, dict[str, float]]:
         """Go on to the next snapshot."""
@@ -158,8 +176,8 @@ class SpectralMethod(Method[Etdrk4State]):
         for k in range(state.step, target):
             v = self._scheme.advance(v, self._start + k * self._scheme.step_size, self._nonlinear)
         t = self._start + target * self._scheme.step_size
-        advanced = Etdrk4State(target, [*state.modes, v[0]], [*state.rates, self.rate(v, t)[0]])
-        return advanced, {"time": t, "largest": float(self._backward(v).abs().max())}
+        advanced = self._with_snapshot(state, target, v)
+        return advanced, {"time": t, "largest": float(self._modes.backward(v).abs().max())}
 
     def status(self, state: Etdrk4State) -> Status:
         """DONE at the end of the interval."""
@@ -170,8 +188,9 @@ class SpectralMethod(Method[Etdrk4State]):
         modes, rates = torch.stack(state.modes), torch.stack(state.rates)
         times = self._start + self._scheme.step_size * np.array(self.kept[: len(modes)])
         at = [self._start, *times[1:]]
-        values = self._unknowns(modes, at, self.form.sources)
-        slopes = self._unknowns(rates, at, self._source_rates)
+        pressures = torch.stack(state.pressures, dim=1) if state.pressures else (None, None)
+        values = self._unknowns(modes, at, self.form.sources, pressures[0])
+        slopes = self._unknowns(rates, at, self._source_rates, pressures[1])
         stacked = torch.cat([values, slopes], dim=1).cpu().numpy()
         return GridField(self.problem, (Trajectory(times), *self._axes), stacked)
 
@@ -185,19 +204,29 @@ class SpectralMethod(Method[Etdrk4State]):
 
         Returns:
             Nodal values at the snapshots, `(batch, snapshots + 1, states, n_1, …)`.
+
+        Raises:
+            ValueError: If the velocity of an incompressible flow is not free of divergence.
         """
-        v = self._forward(initial.to(self.device, torch.float64))
-        out, done = [self._backward(v)], 0
+        given = self._modes.forward(initial.to(self.device, torch.float64))
+        v = self._projected(given)
+        removed = float(torch.linalg.vector_norm(given - v) / torch.linalg.vector_norm(given).clamp_min(1e-300))
+        if removed > DIVERGENCE:
+            raise ValueError(
+                f"Etdrk4 on {self.problem.name!r}: a share {removed:.2g} of the initial velocity is a gradient and has "
+                "a divergence; project it before"
+            )
+        out, done = [self._modes.backward(v)], 0
         for target in self.kept[1:]:
             for k in range(done, target):
                 v = self._scheme.advance(v, self._start + k * self._scheme.step_size, self._nonlinear)
-            out.append(self._backward(v))
+            out.append(self._modes.backward(v))
             done = target
         return torch.stack(out, dim=1)
 
     def initial_values(self) -> Tensor:
         """The declared initial state at the nodes, `(states, n_1, …)`."""
-        columns = self.programs[0](self._start, *self._nodes)
+        columns = self._initial(self._start, *self._nodes)
         return torch.stack([self._spread(c) for c in columns])
 
     def rate(self, v: Tensor, t: float) -> Tensor:
@@ -207,16 +236,34 @@ class SpectralMethod(Method[Etdrk4State]):
 
     # -- lowering ------------------------------------------------------------------------------------------
 
+    def check(self) -> None:
+        """Refuse what cannot be evaluated, and an initial velocity that is not free of divergence.
+
+        Raises:
+            UnsupportedProblem: If there is such a thing.
+        """
+        # The programs are made when they are first asked for.
+        self._initial, self._products, self._sources  # noqa: B018
+        if self.form.projection is not None:
+            self._product_rates  # noqa: B018
+            self._check_divergence(self.form.projection)
+
     @cached_property
-    def programs(self) -> tuple[Program, Program, Program]:
-        """The initial state, the nonlinear terms and the sources of constraints, to be evaluated at the nodes."""
-        coordinates = self.problem.coordinates
-        terms = [t.expression for t in self.form.nonlinear]
-        return (
-            Program(initial_data(self.problem, self.form.states), coordinates),
-            Program(terms, [*coordinates, *self.form.symbols]),
-            Program(self.form.sources, coordinates),
-        )
+    def _initial(self) -> Program:
+        return Program(initial_data(self.problem, self.form.states), self.problem.coordinates)
+
+    @cached_property
+    def _products(self) -> Program:
+        return Program(self.form.products, [*self.problem.coordinates, *self.form.symbols])
+
+    @cached_property
+    def _product_rates(self) -> Program:
+        rates = self.form.product_rates(self.problem.time)
+        return Program(rates, [*self.problem.coordinates, *self.form.symbols, *self.form.rate_symbols])
+
+    @cached_property
+    def _sources(self) -> Program:
+        return Program(self.form.sources, self.problem.coordinates)
 
     @property
     def _start(self) -> float:
@@ -232,46 +279,23 @@ class SpectralMethod(Method[Etdrk4State]):
         return tuple(FourierAxis(a, b, n) for (a, b), n in zip(bounds, self.shape, strict=True))
 
     @cached_property
+    def _modes(self) -> FourierModes:
+        return FourierModes(tuple(a.upper - a.lower for a in self._axes), self.shape, self.device)
+
+    @cached_property
     def _nodes(self) -> list[Tensor]:
         nodes = [torch.as_tensor(a.nodes, device=self.device) for a in self._axes]
         return list(torch.meshgrid(*nodes, indexing="ij"))
 
-    @cached_property
-    def _wavenumbers(self) -> list[tuple[Tensor, Tensor]]:
-        """Per axis i k for even and for odd derivatives, shaped to broadcast; odd ones drop the Nyquist mode."""
-        out = []
-        for axis, (a, n) in enumerate(zip(self._axes, self.shape, strict=True)):
-            frequencies = np.fft.rfftfreq if axis == len(self.shape) - 1 else np.fft.fftfreq
-            k = 2 * np.pi / (a.upper - a.lower) * n * frequencies(n)
-            odd = np.where(np.isclose(np.abs(k), np.abs(k).max()), 0, k)
-            view = [-1 if i == axis else 1 for i in range(len(self.shape))]
-            out.append(tuple(torch.as_tensor(1j * w, device=self.device).reshape(view) for w in (k, odd)))
-        return out  # type: ignore[return-value]
-
-    def _multiplier(self, orders: Sequence[int]) -> Tensor:
-        """(i k)^orders, shaped to broadcast over the modes."""
-        factor = torch.ones((1,) * len(self.shape), dtype=torch.complex128, device=self.device)
-        for (even, odd), n in zip(self._wavenumbers, orders, strict=True):
-            factor = factor * (odd if n % 2 else even) ** n if n else factor
-        return factor
-
-    @cached_property
-    def _kept_modes(self) -> Tensor:
-        """1 for the lower two thirds of the wavenumbers along every axis, else 0."""
-        keep = torch.ones((1,) * len(self.shape), device=self.device, dtype=torch.float64)
-        for even, _ in self._wavenumbers:
-            keep = keep * (even.abs() < 2 / 3 * even.abs().max())
-        return keep
-
     def _matrix(self, rows: Sequence[Coefficients], columns: Sequence[tuple[str, int]]) -> Tensor:
         """Symbols `(rows, columns, modes…)` of linear operators on (field, time order) columns."""
-        modes = (*self.shape[:-1], self.shape[-1] // 2 + 1)
-        out = torch.zeros(len(rows), len(columns), *modes, dtype=torch.complex128, device=self.device)
+        shape = (len(rows), len(columns), *self._modes.mode_shape)
+        out = torch.zeros(shape, dtype=torch.complex128, device=self.device)
         for i, row in enumerate(rows):
             for jet, c in row.items():
                 key = (jet.field, jet.orders[0])
                 if key in columns:
-                    out[i, columns.index(key)] += c * self._multiplier(jet.orders[1:])
+                    out[i, columns.index(key)] += c * self._modes.multiplier(jet.orders[1:])
         return out
 
     @cached_property
@@ -281,23 +305,17 @@ class SpectralMethod(Method[Etdrk4State]):
     @cached_property
     def _symbol(self) -> Symbol:
         matrix = self._matrix(self.form.linear, self._columns)
-        m = len(self._columns)
-        coupled = any(matrix[i, j].abs().max() > 0 for i in range(m) for j in range(m) if i != j)
-        return MatrixSymbol(matrix) if coupled else DiagonalSymbol(torch.stack([matrix[i, i] for i in range(m)]))
+        return symbol_of(matrix) if self._projection is None else projected_symbol(matrix, self._projection)
 
     @cached_property
     def _scheme(self) -> Etdrk4Scheme:
         return Etdrk4Scheme(self._symbol, (self._end - self._start) / self.steps)
 
     @cached_property
-    def _slaving(self) -> tuple[Tensor, Tensor, Tensor]:
-        """(A, A⁺, B): slaved modes are -A⁺ (B v + f) where the constraint reads A ψ + B v + f = 0."""
-        a = self._matrix(self.form.constraints, [(name, 0) for name in self.form.slaved])
-        if len(a) == 1:
-            inverse = torch.where(a == 0, 0, 1 / torch.where(a == 0, 1, a))
-        else:
-            inverse = torch.linalg.pinv(a.movedim((0, 1), (-2, -1)), rtol=1e-13).movedim((-2, -1), (0, 1))
-        return a, inverse, self._matrix(self.form.constraints, self._columns)
+    def _constraints(self) -> LinearConstraints:
+        """A ψ + B v + f = 0 for the slaved unknowns ψ."""
+        slaved = [(name, 0) for name in self.form.slaved]
+        return LinearConstraints(*(self._matrix(self.form.constraints, c) for c in (slaved, self._columns)))
 
     @property
     def _source_rates(self) -> tuple[Expr, ...]:
@@ -305,15 +323,15 @@ class SpectralMethod(Method[Etdrk4State]):
 
     def _constraint_data(self, v: Tensor, t: float, sources: tuple[Expr, ...]) -> Tensor:
         """B v + f in Fourier space, `(batch, constraints, modes…)`."""
-        data = torch.einsum("ij...,bj...->bi...", self._slaving[2], v)
+        data = self._constraints.data(v)
         if any(f != 0 for f in sources):
             columns = Program(sources, self.problem.coordinates)(t, *self._nodes)
-            data = data + self._forward(torch.stack([self._spread(c) for c in columns])[None])
+            data = data + self._modes.forward(torch.stack([self._spread(c) for c in columns])[None])
         return data
 
     def _slaved_modes(self, v: Tensor, t: float, sources: tuple[Expr, ...]) -> Tensor:
         """Modes of the slaved unknowns for modes of the states `(batch, states, modes…)`."""
-        return -torch.einsum("ij...,bj...->bi...", self._slaving[1], self._constraint_data(v, t, sources))
+        return self._constraints.solve(self._constraint_data(v, t, sources))
 
     def _check_solvable(self, v: Tensor) -> None:
         """Refuse data in modes that a constraint does not determine, such as a mean vorticity.
@@ -323,83 +341,140 @@ class SpectralMethod(Method[Etdrk4State]):
         """
         if not self.form.slaved:
             return
-        a, inverse, _ = self._slaving
         data = self._constraint_data(v, self._start, self.form.sources)
-        reached = torch.einsum("ij...,bj...->bi...", a, torch.einsum("ij...,bj...->bi...", inverse, data))
-        if float((data - reached).abs().max()) > SOLVABILITY * max(float(data.abs().max()), 1e-300):
+        if self._constraints.unreached(data) > SOLVABILITY:
             raise UnsupportedProblem(
                 f"Etdrk4 on {self.problem.name!r}: the equation of {', '.join(self.form.slaved)} has no periodic "
                 "solution for these initial data; their mean must vanish"
             )
 
-    @cached_property
-    def _nonlinear(self) -> _Nonlinear | None:
-        return _Nonlinear(self) if self.form.nonlinear else None
+    # -- what is not linear with constant coefficients -----------------------------------------------------
 
-    def _unknowns(self, modes: Tensor, times: Sequence[float], sources: tuple[Expr, ...]) -> Tensor:
+    @property
+    def _nonlinear(self) -> Nonlinear | None:
+        """N as the scheme needs it, projected for incompressible flow."""
+        if not self.form.nonlinear:
+            return None
+        project = self._projection
+        return self._pointwise if project is None else lambda v, t: project(self._pointwise(v, t))
+
+    def _pointwise(self, v: Tensor, t: float) -> Tensor:
+        """The modes of N as declared, `(batch, states, modes…)`."""
+        return self._terms(self._operands(v, t, self.form.sources), len(v), t)
+
+    def _pointwise_rate(self, v: Tensor, rate: Tensor, t: float) -> Tensor:
+        """The modes of dN/dt along the solution that is v at t with the given rate."""
+        operands = self._operands(v, t, self.form.sources) + self._operands(rate, t, self._source_rates)
+        return self._term_rates(operands, len(v), t)
+
+    def _operands(self, v: Tensor, t: float, sources: tuple[Expr, ...]) -> list[Tensor]:
+        """For each jet of the nonlinear terms the modes of its field, from those of the states."""
+        slaved = self._slaved_modes(v, t, sources) if any(j.field in self.form.slaved for j in self._jets) else None
+        return [
+            v[:, self._columns.index((j.field, j.orders[0]))]
+            if slaved is None or j.field not in self.form.slaved
+            else slaved[:, self.form.slaved.index(j.field)]
+            for j in self._jets
+        ]
+
+    @cached_property
+    def _terms(self) -> PointwiseTerms:
+        orders = [j.orders[1:] for j in self._jets]
+        products = partial(self._at_nodes, self._products)
+        return PointwiseTerms(self._modes, products, orders, self._contributions, len(self.form.states))
+
+    @cached_property
+    def _term_rates(self) -> PointwiseTerms:
+        orders = 2 * [j.orders[1:] for j in self._jets]
+        rates = partial(self._at_nodes, self._product_rates)
+        return PointwiseTerms(self._modes, rates, orders, self._contributions, len(self.form.states))
+
+    def _at_nodes(self, program: Program, t: float, *jets: Tensor) -> list[Tensor | float]:
+        return program(t, *self._nodes, *jets)
+
+    @property
+    def _contributions(self) -> list[Contribution]:
+        found = []
+        for term in self.form.nonlinear:
+            number, product = term.expression.as_coeff_Mul()
+            place = self.form.products.index(product)
+            found.append(Contribution(term.state, place, term.orders, term.factor * float(number)))
+        return found
+
+    @cached_property
+    def _jets(self) -> tuple[Jet, ...]:
+        return tuple(s.jet for s in self.form.symbols)
+
+    # -- incompressible flow -------------------------------------------------------------------------------
+
+    @cached_property
+    def _projection(self) -> DivergenceFree | None:
+        found = self.form.projection
+        return None if found is None else DivergenceFree(self._modes, found.components)
+
+    def _projected(self, v: Tensor) -> Tensor:
+        return v if self._projection is None else self._projection(v)
+
+    def _check_divergence(self, projection: Projection) -> None:
+        """Refuse an initial velocity with a divergence.
+
+        It is the divergence of the declared expressions: that of their interpolant vanishes only with resolution.
+        """
+        declared = initial_data(self.problem, self.form.states)
+        components = [declared[i] for i in projection.components]
+        terms = [sp.diff(e, c) for e, c in zip(components, self.problem.space, strict=True)]
+        points = self.problem.region.sample(CHECKED_POINTS, np.random.default_rng(0))
+        values = Program(terms, self.problem.coordinates)(self._start, *points.T)
+        size, largest = (float(np.abs(v).max()) for v in (sum(values), np.stack(np.broadcast_arrays(*values))))
+        if size > SOLVABILITY * largest:
+            names = ", ".join(self.form.states[i].field for i in projection.components)
+            raise UnsupportedProblem(
+                f"Etdrk4 on {self.problem.name!r}: the initial velocity ({names}) has the divergence "
+                f"{sp.Add(*terms)}, up to {size:.3g} in size, and the continuity equation allows none; take away the "
+                "gradient part of the data"
+            )
+
+    def _with_snapshot(self, state: Etdrk4State, step: int, v: Tensor) -> Etdrk4State:
+        """The state with one more snapshot, `v (1, states, modes…)`."""
+        t = self._start + step * self._scheme.step_size
+        rate = self.rate(v, t)
+        pressures = state.pressures if self._projection is None else [*state.pressures, self._pressure(v, rate, t)]
+        return Etdrk4State(step, [*state.modes, v[0]], [*state.rates, rate[0]], pressures)
+
+    def _pressure(self, v: Tensor, rate: Tensor, t: float) -> Tensor:
+        """Modes `(2, modes…)` of p and p_t, from c Δp = div (L v + N(v, t)) and its derivative along the solution."""
+        projection, factor = self._projection, self.form.projection.factor  # type: ignore[union-attr]
+        assert projection is not None  # only called for incompressible flow
+        divergence = torch.cat([(self._divergence_of_linear * x).sum(dim=1) for x in (v, rate)])
+        if self.form.nonlinear:
+            terms = torch.cat([self._pointwise(v, t), self._pointwise_rate(v, rate, t)])
+            divergence = divergence + projection.divergence(terms)
+        return projection.potential(divergence) / factor
+
+    @cached_property
+    def _divergence_of_linear(self) -> Tensor:
+        """The row `(states, modes…)` of div L."""
+        columns = self._matrix(self.form.linear, self._columns).transpose(0, 1)
+        return self._projection.divergence(columns)  # type: ignore[union-attr]
+
+    # -- unknowns that follow from the states --------------------------------------------------------------
+
+    def _unknowns(
+        self, modes: Tensor, times: Sequence[float], sources: tuple[Expr, ...], pressure: Tensor | None
+    ) -> Tensor:
         """Nodal values `(unknowns, snapshots, n_1, …)` from modes of the states `(snapshots, states, modes…)`."""
         rows = []
         for name in self.problem.names:
             if name in self.form.slaved:
                 i = self.form.slaved.index(name)
                 parts = [self._slaved_modes(m[None], t, sources)[0, i] for m, t in zip(modes, times, strict=True)]
-                rows.append(self._backward(torch.stack(parts)))
+                rows.append(self._modes.backward(torch.stack(parts)))
+            elif pressure is not None and self.form.projection is not None and name == self.form.projection.pressure:
+                rows.append(self._modes.backward(pressure))
             else:
-                rows.append(self._backward(modes[:, self._columns.index((name, 0))]))
+                rows.append(self._modes.backward(modes[:, self._columns.index((name, 0))]))
         return torch.stack(rows)
-
-    def _forward(self, values: Tensor) -> Tensor:
-        return torch.fft.rfftn(values, dim=self._dims)
-
-    def _backward(self, modes: Tensor) -> Tensor:
-        return torch.fft.irfftn(modes, s=self.shape, dim=self._dims)
-
-    @property
-    def _dims(self) -> tuple[int, ...]:
-        return tuple(range(-len(self.shape), 0))
 
     def _spread(self, column: Tensor | float) -> Tensor:
         values = torch.as_tensor(column, dtype=torch.float64, device=self.device)
         return values.expand(self.shape)
-
-
-class _Nonlinear:
-    """N(v, t) in Fourier space: jets to the nodes, the pointwise program there, and back, dealiased."""
-
-    def __init__(self, method: SpectralMethod) -> None:
-        form = method.form
-        self._method = method
-        self._jets = tuple(s.jet for s in form.symbols)
-        self._program = method.programs[1]
-        self._needs_slaved = any(j.field in form.slaved for j in self._jets)
-        keep = method._kept_modes
-        self._filters = [keep * method._multiplier(j.orders[1:]) for j in self._jets]
-        self._weights = [keep * t.factor * method._multiplier(t.orders) for t in form.nonlinear]
-        self._states = [t.state for t in form.nonlinear]
-
-    def __call__(self, v: Tensor, t: float) -> Tensor:
-        """The modes of N `(batch, states, modes…)`."""
-        m = self._method
-        values = self._program(t, *m._nodes, *self._at_nodes(v, t))
-        shape = (len(v), *m.shape)
-        stacked = torch.stack(
-            [torch.as_tensor(x, dtype=torch.float64, device=m.device).expand(shape) for x in values], 1
-        )
-        modes = m._forward(stacked)
-        out = torch.zeros_like(v)
-        for k, (state, weight) in enumerate(zip(self._states, self._weights, strict=True)):
-            out[:, state] += weight * modes[:, k]
-        return out
-
-    def _at_nodes(self, v: Tensor, t: float) -> tuple[Tensor, ...]:
-        if not self._jets:
-            return ()
-        m = self._method
-        slaved = m._slaved_modes(v, t, m.form.sources) if self._needs_slaved else None
-        parts = [f * self._source(j, v, slaved) for j, f in zip(self._jets, self._filters, strict=True)]
-        return m._backward(torch.stack(parts, dim=1)).unbind(dim=1)
-
-    def _source(self, jet: Jet, v: Tensor, slaved: Tensor | None) -> Tensor:
-        if slaved is not None and jet.field in self._method.form.slaved:
-            return slaved[:, self._method.form.slaved.index(jet.field)]
-        return v[:, self._method._columns.index((jet.field, jet.orders[0]))]

@@ -102,10 +102,8 @@ class MethodOfLines(Refinable):
 
     def finer_in_time(self, problem: Problem) -> MethodOfLines | None:
         """Tolerances ten times tighter, twice the snapshots."""
-        tighter = self.time.tightened(REFINEMENT_IN_TIME)
-        if tighter.rtol > self.time.rtol / 2:
-            return None
-        return replace(self, time=tighter, snapshots=min(2 * self.snapshots, MAX_SNAPSHOTS))
+        finer = self.time.refined(REFINEMENT_IN_TIME, problem.interval.length)  # type: ignore[union-attr]
+        return None if finer is None else replace(self, time=finer, snapshots=min(2 * self.snapshots, MAX_SNAPSHOTS))
 
 
 @dataclass(frozen=True)

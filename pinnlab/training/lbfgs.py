@@ -54,9 +54,7 @@ class Lbfgs(Optimizer[LbfgsState]):
     def __post_init__(self) -> None:
         require_positive(self, steps=self.steps, history=self.history)
         if self.per_step < 2:
-            raise ValueError(
-                f"Lbfgs: per_step = {self.per_step}; give at least 2, or no curvature is ever seen"
-            )
+            raise ValueError(f"Lbfgs: per_step = {self.per_step}; give at least 2, or no curvature is ever seen")
 
     def start(self, theta: Tensor) -> LbfgsState:  # noqa: D102
         return LbfgsState(0, False, 1.0, [], [], [])

@@ -27,9 +27,7 @@ class Optimizer(abc.ABC, Generic[State]):
         """The state before the first step from `theta (P,)`."""
 
     @abc.abstractmethod
-    def step(
-        self, objective: LeastSquares, theta: Tensor, state: State
-    ) -> tuple[Tensor, State, dict[str, float]]:
+    def step(self, objective: LeastSquares, theta: Tensor, state: State) -> tuple[Tensor, State, dict[str, float]]:
         """New parameters, state and scalars, "loss" among them; `theta` and `state` stay as they are."""
 
     @abc.abstractmethod

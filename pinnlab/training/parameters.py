@@ -49,9 +49,7 @@ class Parameters:
             ValueError: If `theta` is shorter than P.
         """
         if theta.ndim != 1 or len(theta) < self.size:
-            raise ValueError(
-                f"Parameters: theta of shape {tuple(theta.shape)}, wanted at least ({self.size},)"
-            )
+            raise ValueError(f"Parameters: theta of shape {tuple(theta.shape)}, wanted at least ({self.size},)")
         parts = theta[: self.size].split(self.sizes)
         return {n: part.view(s) for n, part, s in zip(self.names, parts, self.shapes, strict=True)}
 

@@ -62,9 +62,9 @@ class Group:
             return self.rows(theta, points, packed[:, :m]) * packed[:, m:]
 
         packed = torch.cat([self.extras, self.scale], dim=1)
-        return differentiation.write(
-            scaled, theta, self.points, packed, matrix.unflatten(0, self.scale.shape)
-        ).reshape(-1)
+        return differentiation.write(scaled, theta, self.points, packed, matrix.unflatten(0, self.scale.shape)).reshape(
+            -1
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,10 +100,7 @@ class PointwiseLeastSquares(LeastSquares):
         pieces = self._pieces()
         matrix = theta.new_empty(sum(len(p) for p in pieces), len(theta))
         blocks = matrix.split([len(p) for p in pieces])
-        values = [
-            p.write_jacobian(self.differentiation, theta, block)
-            for p, block in zip(pieces, blocks, strict=True)
-        ]
+        values = [p.write_jacobian(self.differentiation, theta, block) for p, block in zip(pieces, blocks, strict=True)]
         return torch.cat(values), matrix
 
     def normal_equations(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:

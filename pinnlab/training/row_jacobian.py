@@ -106,9 +106,7 @@ class LayerOuterProducts(RowJacobian):
         for j in self._others(values, leaf, in_layers) if used_elsewhere else []:
             tangent = torch.zeros_like(theta)
             tangent[j] = 1
-            matrix[:, :, j] = torch.func.jvp(
-                lambda p: rows(p, points, extras), (theta.detach(),), (tangent,)
-            )[1]
+            matrix[:, :, j] = torch.func.jvp(lambda p: rows(p, points, extras), (theta.detach(),), (tangent,))[1]
         return values.detach()
 
     def _others(self, values: Tensor, leaf: Tensor, in_layers: Tensor) -> list[int]:
@@ -201,9 +199,7 @@ class _Tape(TorchFunctionMode):
         runs = {(s.start, s.stop) for call in self._calls for s in (call.weight, call.bias) if s is not None}
         for start, stop in runs:
             if mask[start:stop].any():
-                raise ValueError(
-                    "LayerOuterProducts: two layers share a part of their parameters; use PerPoint"
-                )
+                raise ValueError("LayerOuterProducts: two layers share a part of their parameters; use PerPoint")
             mask[start:stop] = True
         return mask
 
@@ -232,7 +228,5 @@ class _Tape(TorchFunctionMode):
             torch.bmm(left, right, out=columns.unflatten(1, (left.shape[1], right.shape[2])))
 
 
-def _linear_arguments(
-    input: Any, weight: Tensor, bias: Tensor | None = None
-) -> tuple[Any, Tensor, Tensor | None]:
+def _linear_arguments(input: Any, weight: Tensor, bias: Tensor | None = None) -> tuple[Any, Tensor, Tensor | None]:
     return input, weight, bias

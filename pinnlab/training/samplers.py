@@ -79,9 +79,7 @@ class Sobol(Sampler):
         from scipy.stats import qmc
 
         if region.from_unit is None:
-            raise ValueError(
-                "Sobol: this domain is no image of the unit cube; use Uniform or ResidualAdaptive"
-            )
+            raise ValueError("Sobol: this domain is no image of the unit cube; use Uniform or ResidualAdaptive")
         engine = qmc.Sobol(region.dim, scramble=True, rng=rng)
         return region.from_unit(engine.random_base2(math.ceil(math.log2(self.points)))[: self.points])
 
@@ -116,9 +114,7 @@ class ResidualAdaptive(Sampler):
     def __post_init__(self) -> None:
         _check(self)
         if self.candidates < self.points:
-            raise ValueError(
-                f"ResidualAdaptive: candidates = {self.candidates} < points = {self.points}; draw more"
-            )
+            raise ValueError(f"ResidualAdaptive: candidates = {self.candidates} < points = {self.points}; draw more")
         if not (0 <= self.k < math.inf and 0 <= self.c < math.inf):
             raise ValueError(f"ResidualAdaptive: k = {self.k}, c = {self.c}; give non-negative numbers")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from pinnlab import Etdrk4, Pinn, UnsupportedProblem
+from pinnlab import Adam, Etdrk4, Mlp, Pinn, UnsupportedProblem
 from pinnlab.catalog import load
 from pinnlab.commands.progress import Budget, Display, Silent
 from pinnlab.commands.running import Refinement, Run, display
+from pinnlab.files import hdf5
 from pinnlab.solver import Status
 
 
@@ -47,6 +49,26 @@ def test_an_interrupted_run_says_how_to_go_on_and_goes_on(tmp_path):
     resumed = Run(load("advection"), SMALL, 0, "cpu", None, Silent()).solved(None, tmp_path / "c", True)
     assert resumed.status is Status.DONE
     assert len(resumed.history["step"]) == 5
+
+
+def test_what_an_interrupted_run_had_reached_is_in_its_file(tmp_path):
+    out = tmp_path / "u.hdf"
+    run = Run(load("advection"), SMALL, 0, "cpu", None, Interrupting(), out, (7, 17))
+    with pytest.raises(KeyboardInterrupt, match=f"^what it had reached until t = 0.6 is in {out}$"):
+        run.solved(None, None, False)
+    contents = hdf5.read(out)
+    # Three of five snapshots between 0 and 1.
+    np.testing.assert_allclose(contents.axes["t"], np.linspace(0, 0.6, 7), atol=1e-15)
+    assert len(contents.history["step"]) == 2
+
+
+def test_what_a_training_had_reached_is_in_its_file_without_a_time(tmp_path):
+    out = tmp_path / "u.hdf"
+    network = Pinn(network=Mlp(width=4, depth=1), optimizer=Adam(steps=2000, per_step=1))
+    run = Run(load("poisson_1d"), network, 0, "cpu", None, Interrupting(), out)
+    with pytest.raises(KeyboardInterrupt, match=f"^what it had reached is in {out}$"):
+        run.solved(None, None, False)
+    assert hdf5.read(out).provenance["status"] == "running"
 
 
 def test_an_interrupted_run_without_checkpoint_says_that_nothing_was_kept():

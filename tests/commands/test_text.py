@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pinnlab.catalog import load
 from pinnlab.commands.inspection import describe_problem
-from pinnlab.commands.text import call, problem_lines, solution_lines
+from pinnlab.commands.text import call, mesh_lines, problem_lines, solution_lines
 
 SOLUTION = {
     "problem": "heat", "solver": {"type": "Etdrk4", "points": [64, 32], "steps": 400}, "status": "running",
@@ -45,3 +45,17 @@ def test_a_problem_is_told_with_forms_and_solvers():
     assert any(line.startswith("  Advective: no: ") for line in lines)
     assert any(line.startswith("parameter nu = 1/100") for line in lines)
     assert lines[-2:] == ["  etdrk4: yes", "  pinn: no: reason"]
+
+
+def test_a_mesh_is_told_with_cells_extent_and_pieces():
+    mesh = {
+        "kind": "triangle6",
+        "cells": 12345,
+        "coordinates": {"x": {"from": 0.0, "to": 2.2}, "y": {"from": -1.0, "to": 0.41}},
+        "pieces": {"inlet": 7, "walls": 20},
+    }
+    assert mesh_lines(mesh) == [
+        "mesh: 12,345 triangle6 cells, x from 0 to 2.2, y from -1 to 0.41",
+        "pieces of its boundary: inlet (7 facets), walls (20 facets)",
+    ]
+    assert mesh_lines(mesh | {"pieces": {}})[1] == "pieces of its boundary: none"

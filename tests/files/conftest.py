@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from pinnlab.files import hdf5
-from pinnlab.files.contents import Contents
+from pinnlab.files.contents import Contents, mesh_axes
+from pinnlab.meshing.cells import CELL_KINDS, Cells
 
 
 @pytest.fixture
@@ -53,6 +54,62 @@ def simple_contents():
 def line(steps=3, points=8):
     axes = {"t": np.arange(steps) / 2, "x": np.linspace(0, 1, points)}
     return Contents(axes, "t", {"u": np.random.default_rng(0).standard_normal((steps, points))})
+
+
+CORNERS = {
+    "line": ([[0.0], [1], [3]], [[0, 1], [1, 2]]),
+    "triangle": ([[0.0, 0], [2, 0], [1, 1], [0, 2]], [[0, 1, 2], [0, 2, 3]]),
+    "quad": ([[0.0, 0], [1, 0], [1, 1], [0, 1], [3, 0], [3, 1]], [[0, 1, 2, 3], [1, 4, 5, 2]]),
+    "tetra": ([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, -2]], [[0, 1, 2, 3], [0, 2, 1, 4]]),
+    "hexahedron": (
+        [[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]],
+        [list(range(8))],
+    ),
+}
+# The ends of the edges whose middles are nodes, in the order of VTK; the quadrilateral has its centre last.
+MIDDLES = {
+    "line3": [(0, 1)],
+    "triangle6": [(0, 1), (1, 2), (2, 0)],
+    "quad9": [(0, 1), (1, 2), (2, 3), (3, 0), (0, 1, 2, 3)],
+    "tetra10": [(0, 1), (1, 2), (2, 0), (0, 3), (1, 3), (2, 3)],
+}
+
+
+@pytest.fixture
+def mesh_contents():
+    """A function of a kind of cell and a number of steps (0: steady) that makes fields on a mesh of one or two cells.
+
+    `u` is a quadratic polynomial of the place, changing in time; `flow` is a vector of random numbers.
+    """
+    return meshed
+
+
+def meshed(kind="triangle6", steps=3):
+    cells = joined(kind)
+    axes = mesh_axes(cells, "t" if steps else None, 0.1 + 0.3 * np.arange(steps) ** 2)
+    shape = tuple(map(len, axes.values()))
+    growth = 1 + np.arange(steps)[:, None] if steps else 1.0
+    flow = np.random.default_rng(0).standard_normal((*shape, 3))
+    fields = {"u": growth * polynomial(cells.nodes), "flow": flow}
+    return Contents(axes, "t" if steps else None, fields, units={"node_x": "m"}, mesh=cells)
+
+
+def polynomial(places):
+    """1 + x + 2 y - z + x^2 - x y + 3 z^2, with zero for the coordinates that there are not."""
+    x, y, z = np.pad(places, ((0, 0), (0, 3 - places.shape[1]))).T
+    return 1 + x + 2 * y - z + x**2 - x * y + 3 * z**2
+
+
+def joined(kind):
+    nodes, cells = CORNERS[CELL_KINDS[kind].linear]
+    nodes, found = list(map(tuple, nodes)), []
+    for cell in cells:
+        corners = [nodes[n] for n in cell]
+        middles = [tuple(np.mean([corners[n] for n in ends], axis=0)) for ends in MIDDLES.get(kind, [])]
+        nodes += [place for place in middles if place not in nodes]
+        found.append([nodes.index(place) for place in (*corners, *middles)])
+    dim = CELL_KINDS[kind].dim
+    return Cells(np.array(nodes), np.array(found), kind, {"wall": np.arange(dim)[None]})
 
 
 @pytest.fixture

@@ -82,3 +82,32 @@ def test_an_empty_time_axis_is_a_file_still_to_be_streamed():
 def test_what_does_not_fit_is_refused_with_its_name(changes, message):
     with pytest.raises(ValueError, match=message):
         made(**changes)
+
+
+def test_on_a_mesh_space_is_the_axis_of_the_nodes(mesh_contents):
+    contents = mesh_contents("triangle", 2)
+    assert contents.space == ("node",)
+    assert contents.components == 3
+    np.testing.assert_array_equal(contents.places["node_y"], contents.mesh.nodes[:, 1])
+    assert (contents.unit("node_x"), contents.unit("node_y")) == ("m", "1")
+    assert contents.long_name("node_y") == "y"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"axes": {"t": [0.0], "node": [0.0, 1]}}, "on a mesh of 4 nodes the axis of space is 'node' with 0, 1, 2"),
+        ({"axes": {"t": [0.0], "x": np.arange(4)}}, "and not x; see mesh_axes"),
+        ({"axes": {"t": [0.0], "node": [0.0, 1, 2, 5]}}, "on a mesh of 4 nodes"),
+        ({"axes": {"t": [0.0], "node": np.arange(4), "x": [0.0]}}, "and not node, x"),
+        ({"fields": {"x": np.ones((1, 4))}}, "the name 'x' belongs to the mesh"),
+        ({"fields": {"node_y": np.ones((1, 4))}}, "the name 'node_y' belongs to the mesh"),
+        ({"fields": {"cells": np.ones((1, 4))}}, "the name 'cells' belongs to the mesh"),
+        ({"fields": {"mesh": np.ones((1, 4))}}, "'mesh' is reserved"),
+        ({"fields": {"u": np.ones((1, 5))}}, r"the axes t, node ask for \(1, 4\)"),
+    ],
+)
+def test_what_does_not_fit_on_a_mesh_is_refused_with_its_name(mesh_contents, changes, message):
+    sound = {"axes": {"t": [0.0], "node": np.arange(4)}, "time": "t", "mesh": mesh_contents("triangle", 1).mesh}
+    with pytest.raises(ValueError, match=message):
+        Contents(**(sound | changes))

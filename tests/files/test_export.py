@@ -231,3 +231,64 @@ def test_what_a_format_cannot_hold_is_refused_in_words(tmp_path):
     (tmp_path / "a:b.hdf").write_bytes(path.read_bytes())
     with pytest.raises(ValueError, match="with its colon"):
         export.to_xdmf(tmp_path / "a:b.hdf", tmp_path / "a.xdmf")
+
+
+@pytest.mark.parametrize("steps", [0, 3])
+@pytest.mark.parametrize("kind", ["line", "line3", "triangle", "triangle6", "quad", "quad9", "tetra", "tetra10"])
+def test_meshio_reads_the_same_mesh_and_numbers_from_vtu(tmp_path, mesh_contents, kind, steps):
+    import meshio
+
+    contents = mesh_contents(kind, steps)
+    hdf5.write(tmp_path / "a.hdf", contents)
+    written = export.to_vtu(tmp_path / "a.hdf", tmp_path / "out.vtu")
+    grids = [file for file in written if file.suffix == ".vtu"]
+    for file, (_, fields) in zip(grids, steps_of(contents), strict=True):
+        mesh = meshio.read(file)
+        np.testing.assert_array_equal(mesh.points[:, : contents.mesh.dim], contents.mesh.nodes)
+        assert [block.type for block in mesh.cells] == [kind]
+        np.testing.assert_array_equal(mesh.cells[0].data, contents.mesh.connectivity)
+        for name, values in fields.items():
+            np.testing.assert_array_equal(mesh.point_data[name], values)
+
+
+@pytest.mark.parametrize("steps", [0, 3])
+@pytest.mark.parametrize("kind", ["triangle6", "tetra"])
+def test_xarray_opens_a_mesh_from_netcdf_by_the_names_of_ugrid(tmp_path, mesh_contents, kind, steps):
+    import xarray
+
+    contents = mesh_contents(kind, steps)
+    hdf5.write(tmp_path / "a.hdf", contents)
+    export.to_netcdf(tmp_path / "a.hdf", tmp_path / "a.nc")
+    with xarray.open_dataset(tmp_path / "a.nc", engine="scipy") as data:
+        topology = data["mesh"].attrs
+        assert topology["cf_role"] == "mesh_topology"
+        assert topology["topology_dimension"] == contents.mesh.dim
+        for k, name in enumerate(topology["node_coordinates"].split()):
+            np.testing.assert_array_equal(data[name].values, contents.mesh.nodes[:, k])
+        role = {2: "face_node_connectivity", 3: "volume_node_connectivity"}[contents.mesh.dim]
+        np.testing.assert_array_equal(data[topology[role]].values, contents.mesh.connectivity)
+        assert data["node_x"].attrs["units"] == "m"
+        for name, values in contents.fields.items():
+            assert data[name].attrs["mesh"] == "mesh"
+            np.testing.assert_array_equal(data[name].values, values)
+
+
+def test_csv_of_a_mesh_has_the_places_of_its_nodes(tmp_path, mesh_contents):
+    contents = mesh_contents("triangle", 2)
+    hdf5.write(tmp_path / "a.hdf", contents)
+    export.to_csv(tmp_path / "a.hdf", tmp_path / "a.csv")
+    with open(tmp_path / "a.csv", newline="") as stream:
+        header, *rows = csv.reader(stream)
+    assert header == ["t", "x", "y", "u", "flow_0", "flow_1", "flow_2"]
+    assert len(rows) == 2 * 4
+    # By hand: node 1 is at (2, 0), where u = 1 + 2 + 4 = 7 at first and twice that at t = 0.4.
+    assert [float(v) for v in rows[1][:4]] == [0.1, 2.0, 0.0, 7.0]
+    assert [float(v) for v in rows[5][:4]] == [0.4, 2.0, 0.0, 14.0]
+
+
+def test_xarray_has_the_places_of_nodes_as_coordinates(mesh_contents):
+    contents = mesh_contents("quad9", 2)
+    data = export.to_xarray(contents)
+    assert data["u"].dims == ("t", "node")
+    np.testing.assert_array_equal(data["u"].coords["node_y"].values, contents.mesh.nodes[:, 1])
+    np.testing.assert_array_equal(data["cells"].values, contents.mesh.connectivity)

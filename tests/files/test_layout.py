@@ -50,3 +50,18 @@ def test_thousands_of_metrics_fit(tmp_path, simple_contents):
 )
 def test_a_chunk_is_a_step_unless_it_is_tiny_or_above_a_gibibyte(shape, time, chunk):
     assert layout.chunk_shape(shape, time, 8) == chunk
+
+
+def test_the_layout_of_a_mesh_is_the_documented_one(tmp_path, mesh_contents):
+    hdf5.write(tmp_path / "a.hdf", mesh_contents("triangle6", 3))
+    with h5py.File(tmp_path / "a.hdf") as file:
+        assert [dimension[0].name for dimension in file["u"].dims] == ["/t", "/node"]
+        assert file["u"].attrs["coordinates"] == "node_x node_y"
+        assert [dimension[0].name for dimension in file["node_x"].dims] == ["/node"]
+        assert (file["node_x"].attrs["long_name"], file["node_x"].attrs["units"]) == ("x", "m")
+        assert "axis" not in file["node"].attrs
+        assert file["mesh"].attrs["kind"] == "triangle6"
+        assert file["mesh/connectivity"].shape == (2, 6)
+        assert list(file["mesh/pieces/wall"][0]) == [0, 1]
+        for name in ("node_x", "mesh/connectivity", "mesh/pieces/wall", "u"):
+            assert file[name].fletcher32, name

@@ -1,4 +1,5 @@
 import random
+import re
 
 import h5py
 import numpy as np
@@ -109,3 +110,41 @@ def test_a_name_list_of_a_million_brackets_is_refused(written):
         file.attrs["pinnlab_names"] = "[" * 60_000
     with pytest.raises(hdf5.UnreadableFile):
         hdf5.read(written)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("node_x", np.zeros(3), "node_x, node_y differ in length"),
+        ("node_x", np.array([0.0, np.nan, 0, 0]), "node 1 is not at a finite place"),
+        ("mesh/connectivity", np.array([[0, 1, 9]]), "not among the 4 nodes"),
+        ("mesh/connectivity", np.array([[0.0, 1, 2]]), "must be numbers of nodes"),
+        ("mesh/connectivity", np.zeros(3, int), "should have 2 axes"),
+        ("mesh/pieces/wall", np.array([[0, -1]]), "piece 'wall' names a node"),
+    ],
+)
+def test_a_mesh_that_does_not_fit_together_is_refused(tmp_path, mesh_contents, name, values, message):
+    path = tmp_path / "a.hdf"
+    hdf5.write(path, mesh_contents("triangle", 2))
+    with h5py.File(path, "r+") as file:
+        labels = dict(file[name].attrs)
+        del file[name]
+        file[name] = values
+        file[name].attrs.update({key: label for key, label in labels.items() if key in ("units", "long_name")})
+    with pytest.raises(hdf5.UnreadableFile, match=message):
+        hdf5.read(path)
+    assert re.search(f"{message}|node_x holds 1 of 4 values that are not finite", hdf5.check(path)[0])
+
+
+def test_a_mesh_of_unknown_cells_and_links_out_of_it_are_refused(tmp_path, mesh_contents):
+    path = tmp_path / "a.hdf"
+    hdf5.write(path, mesh_contents("triangle", 0))
+    with h5py.File(path, "r+") as file:
+        file["mesh"].attrs["kind"] = "wedge"
+    with pytest.raises(hdf5.UnreadableFile, match="the kind 'wedge' is not known"):
+        hdf5.read(path)
+    with h5py.File(path, "r+") as file:
+        del file["mesh"]
+        file["mesh"] = h5py.ExternalLink("other.h5", "mesh")
+    with pytest.raises(hdf5.UnreadableFile, match="/mesh is not a group stored in this file"):
+        hdf5.read(path)

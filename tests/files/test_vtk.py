@@ -77,6 +77,97 @@ def test_h5py_xarray_and_vtk_read_equal_numbers_from_one_file(tmp_path, dimensio
             assert array.size == expected.size
 
 
+VTK_NUMBERS = {
+    "line": 3, "triangle": 5, "quad": 9, "tetra": 10, "hexahedron": 12,
+    "line3": 21, "triangle6": 22, "tetra10": 24, "quad9": 28,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 5])
+@pytest.mark.parametrize("kind", VTK_NUMBERS)
+def test_h5py_xarray_and_vtk_read_equal_numbers_on_a_mesh(tmp_path, mesh_contents, kind, steps):
+    import xarray
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+
+    contents = mesh_contents(kind, steps)
+    path = tmp_path / "a.hdf"
+    hdf5.write(path, contents)
+    with h5py.File(path) as file, xarray.open_dataset(path, engine="h5netcdf") as dataset:
+        for name, values in contents.fields.items():
+            np.testing.assert_array_equal(file[name][...], values)
+            np.testing.assert_array_equal(dataset[name].values, values)
+        assert dataset["u"].dims == tuple(contents.axes)
+        for k, name in enumerate(contents.mesh.coordinates):
+            np.testing.assert_array_equal(dataset["u"][f"node_{name}"].values, contents.mesh.nodes[:, k])
+    seen = list(vtk_steps(path))
+    assert len(seen) == max(steps, 1)
+    for n, (time, grid) in enumerate(seen):
+        assert time == (contents.axes["t"][n] if steps > 1 else None)
+        points = vtk_to_numpy(grid.GetPoints().GetData())
+        np.testing.assert_array_equal(points[:, : contents.mesh.dim], contents.mesh.nodes)
+        assert not points[:, contents.mesh.dim :].any()
+        assert [grid.GetCellType(c) for c in range(grid.GetNumberOfCells())] == [VTK_NUMBERS[kind]] * len(
+            contents.mesh.connectivity
+        )
+        for name, values in contents.fields.items():
+            array = vtk_to_numpy(grid.GetPointData().GetArray(name))
+            np.testing.assert_array_equal(array, values[n] if steps else values)
+
+
+@pytest.mark.parametrize("kind", ["line3", "triangle6", "quad9", "tetra10"])
+def test_quadratic_cells_in_vtk_are_exact_for_quadratic_polynomials(tmp_path, mesh_contents, kind):
+    """Nodes in another order than VTK's would give other values between them."""
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+    from vtkmodules.vtkCommonCore import mutable
+
+    hdf5.write(tmp_path / "a.hdf", mesh_contents(kind, 0))
+    ((_, grid),) = vtk_steps(tmp_path / "a.hdf")
+    values = vtk_to_numpy(grid.GetPointData().GetArray("u"))
+    for c in range(grid.GetNumberOfCells()):
+        cell = grid.GetCell(c)
+        count = cell.GetNumberOfPoints()
+        for inside in ((0.2, 0.3, 0.1), (0.6, 0.1, 0.25)):
+            place, weights, part = [0.0] * 3, [0.0] * count, mutable(0)
+            cell.EvaluateLocation(part, inside, place, weights)
+            nodes = [cell.GetPointId(k) for k in range(count)]
+            x, y, z = place
+            expected = 1 + x + 2 * y - z + x**2 - x * y + 3 * z**2
+            assert np.dot(weights, values[nodes]) == pytest.approx(expected, abs=1e-12)
+
+
+def test_on_a_mesh_only_points_and_cell_sizes_are_stored_twice(tmp_path, mesh_contents):
+    path = tmp_path / "a.hdf"
+    hdf5.write(path, mesh_contents("triangle6", 5))
+    with h5py.File(path) as file:
+        group = file["VTKHDF"]
+        for view in ("Connectivity", "PointData/u", "PointData/flow", "Steps/Values"):
+            assert group[view].is_virtual
+            assert group[view].id.get_storage_size() == 0
+        # By hand: two cells of six nodes; four corners and five edges.
+        assert list(group["Offsets"]) == [0, 6, 12]
+        assert list(group["NumberOfPoints"]) == [9]
+        assert list(group["NumberOfConnectivityIds"]) == [12]
+        assert list(group["Steps/PointDataOffsets/u"]) == [0, 9, 18, 27, 36]
+        assert group["Steps"].attrs["NSteps"] == 5
+
+
+def test_a_broken_view_of_a_mesh_is_found(tmp_path, mesh_contents):
+    path = tmp_path / "a.hdf"
+    hdf5.write(path, mesh_contents("quad", 2))
+    assert hdf5.check(path) == []
+    with h5py.File(path, "r+") as file:
+        copy = file["VTKHDF/PointData/u"][...]
+        del file["VTKHDF/PointData/u"]
+        file["VTKHDF/PointData/u"] = copy
+        del file["VTKHDF/Connectivity"]
+        file["VTKHDF/Points"][0, 0] = 7.0
+    faults = hdf5.check(path)
+    assert len(faults) == 3
+    assert "/VTKHDF/Connectivity is not the same data as /mesh/connectivity" in faults[0]
+    assert "/VTKHDF/PointData/u is not the same data as /u" in faults[1]
+    assert "/VTKHDF/Points is not the same data as /node_x" in faults[2]
+
+
 def test_the_extent_of_a_plane_runs_x_first():
     """By hand: 4 x 5 points (y, x) on [-1, 1]^2 have the extent 0..4, 0..3, 0..0 and the spacing 1/2, 2/3."""
     contents = grid_contents(2, 0, 3, False)

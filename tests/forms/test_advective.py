@@ -86,7 +86,8 @@ TRANSPORT = {
         "kdv_soliton",
         "kuramoto_sivashinsky",
     ),
-    *("lorenz", "reaction_diffusion"),
+    *("lorenz", "reaction_diffusion", "brusselator", "lotka_volterra", "robertson", "heat_part"),
+    *("buckley_leverett", "inviscid_burgers", "dam_break", "dam_break_2d", "euler_riemann_2d", "sod", "shu_osher"),
 }
 
 

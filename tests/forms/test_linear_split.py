@@ -52,7 +52,15 @@ def test_an_equation_singular_at_zero_is_refused_with_a_way_out(singular):
         LinearSplit.of(problem(D(u, t) + singular))
 
 
+# Quotients by a depth, or by a distance of two bodies.
+SINGULAR = {"dam_break", "dam_break_2d", "three_body"}
+
+
 def test_every_shipped_problem_expands_to_its_residual(shipped_problem, largest_difference):
+    if shipped_problem.name in SINGULAR:
+        with pytest.raises(UnsupportedProblem, match="singular at u = 0"):
+            LinearSplit.of(shipped_problem)
+        return
     view, form = LinearSplit.of(shipped_problem), Pointwise.of(shipped_problem)
     assert largest_difference(view.expand(), form.expand()) < 1e-13
 

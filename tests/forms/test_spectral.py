@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pinnlab import Box, D, Etdrk4, Problem, UnsupportedProblem, div, initial, initial_rate, laplacian, parameter
 from pinnlab.forms.jet import Jet
 from pinnlab.forms.rates import Rates
-from pinnlab.forms.spectral import SpectralForm
+from pinnlab.forms.spectral import Projection, SpectralForm
 
 t, x, y = sp.symbols("t x y", real=True)
 u1, v1 = (sp.Function(name)(t, x) for name in "uv")
@@ -116,6 +116,64 @@ def test_a_constraint_that_is_not_linear_with_constant_coefficients_is_refused()
             SpectralForm.of(on_torus([D(u2, t) + v2, constraint], (u2, v2), (u2,)))
 
 
+def test_incompressible_flow_by_hand(shipped):
+    form = SpectralForm.of(shipped["taylor_green_2d"])
+    u, v = (Jet(name, (0, 0, 0)) for name in "uv")
+    assert form.states == (u, v)
+    assert form.linear[0] == {Jet("u", (0, 2, 0)): 0.1, Jet("u", (0, 0, 2)): 0.1}
+    assert terms(form) == {
+        (0, (1, 0)): (-1.0, u.symbol**2),
+        (0, (0, 1)): (-1.0, u.symbol * v.symbol),
+        (1, (1, 0)): (-1.0, u.symbol * v.symbol),
+        (1, (0, 1)): (-1.0, v.symbol**2),
+    }
+    assert form.projection == Projection((0, 1), "p", 1.0)
+    assert (form.slaved, form.constraints, form.sources) == ((), (), ())
+
+
+def test_products_that_several_terms_share_are_listed_once(shipped):
+    # The six products of three components, and three transforms there.
+    form = SpectralForm.of(shipped["taylor_green_3d"])
+    assert len(form.nonlinear) == 9
+    assert len(form.products) == 6
+    assert len(form.symbols) == 3
+
+
+def test_the_projection_knows_the_order_of_space_and_the_density():
+    p2 = sp.Function("p")(t, x, y)
+    rho = parameter("rho", 4)
+    equations = [
+        laplacian(u2, (x, y)) - rho * D(u2, t) - D(p2, y),
+        D(v2, x) + D(u2, y),
+        rho * D(v2, t) + D(p2, x) - laplacian(v2, (x, y)),
+    ]
+    form = SpectralForm.of(on_torus(equations, (p2, u2, v2), (u2, v2)))
+    assert [s.field for s in form.states] == ["u", "v"]
+    assert form.projection == Projection((1, 0), "p", 0.25)
+    assert form.linear[1] == {Jet("v", (0, 2, 0)): 0.25, Jet("v", (0, 0, 2)): 0.25}
+
+
+def test_rates_of_products_by_hand():
+    form = SpectralForm.of(on_circle([D(u1, t) + D(sp.sin(t) * u1**2, x) + u1 * D(u1, x)]))
+    rates = dict(zip(form.symbols, form.rate_symbols, strict=True))
+    found = dict(zip(form.products, form.product_rates(t), strict=True))
+    assert sp.expand(found[U * UX] - rates[U] * UX - U * rates[UX]) == 0
+    assert sp.expand(found[U**2 * sp.sin(t)] - 2 * U * rates[U] * sp.sin(t) - U**2 * sp.cos(t)) == 0
+
+
+def test_an_unknown_that_nothing_determines_is_refused():
+    q2 = sp.Function("q")(t, x, y)
+    with pytest.raises(UnsupportedProblem, match="no equation without a time derivative determines q"):
+        SpectralForm.of(on_torus([D(u2, t) + D(q2, x), laplacian(u2, (x, y))], (u2, q2), (u2,)))
+
+
+def test_a_pressure_in_the_rate_of_a_temperature_is_refused():
+    p2, heat = (sp.Function(name)(t, x, y) for name in ("p", "heat"))
+    equations = [D(u2, t) + D(p2, x), D(v2, t) + D(p2, y), D(u2, x) + D(v2, y), D(heat, t) + D(u2, t)]
+    with pytest.raises(UnsupportedProblem, match="the pressure p enters the rate of heat"):
+        SpectralForm.of(on_torus(equations, (u2, v2, p2, heat), (u2, v2, heat)))
+
+
 # -- N + L against a slow interpreter of the declaration ----------------------------------------------------
 
 TIME = 0.3
@@ -178,8 +236,8 @@ def fast_rates(problem, fields, points):
     method = Etdrk4(points=points).compile(problem)
     nodes = [n.numpy() for n in method._nodes]
     values = np.stack([np.broadcast_to(sp.lambdify(problem.space, f, "numpy")(*nodes), nodes[0].shape) for f in fields])
-    modes = method._forward(torch.as_tensor(values)[None])
-    return method._backward(method.rate(modes, TIME))[0].numpy(), nodes
+    modes = method._modes.forward(torch.as_tensor(values)[None])
+    return method._modes.backward(method.rate(modes, TIME))[0].numpy(), nodes
 
 
 def gap(problem, points, seed=0):

@@ -16,7 +16,9 @@ from pinnlab.numerics.etdrk4 import (
     MatrixSymbol,
     matrix_phi_functions,
     phi_functions,
+    projected_symbol,
 )
+from pinnlab.numerics.fourier import DivergenceFree, FourierModes
 
 
 def phi_by_mpmath(k, z):
@@ -182,3 +184,68 @@ def test_the_order_is_four_for_stiff_and_for_oscillating_parts(lam):
     # φ-quadrature of a forcing alone is of third order at least, and of fourth where L is not stiff.
     assert errors[0] < 1e-6
     assert math.log2(errors[0] / errors[1]) > 2.9
+
+
+# -- linear parts under the projection on fields without divergence -------------------------------------------
+
+CUBE = FourierModes((2 * np.pi,) * 3, (6, 8, 6), torch.device("cpu"))
+
+
+def operator(entries):
+    """The matrix `(fields, fields, modes…)` of (row, column) → [(factor, orders)]."""
+    size = 1 + max(max(key) for key in entries)
+    out = torch.zeros(size, size, *CUBE.mode_shape, dtype=torch.complex128)
+    for (i, j), parts in entries.items():
+        for factor, orders in parts:
+            out[i, j] += factor * CUBE.multiplier(orders)
+    return out
+
+
+LAPLACE = [(0.3, (2, 0, 0)), (0.3, (0, 2, 0)), (0.3, (0, 0, 2))]
+VISCOSITY = {(i, i): LAPLACE for i in range(3)}
+
+
+def second(i, j):
+    return tuple(int(k == i) + int(k == j) for k in range(3))
+
+
+def test_viscosity_is_a_multiplier_also_as_the_divergence_of_a_symmetric_stress():
+    project = DivergenceFree(CUBE, (0, 1, 2))
+    stress = {(i, j): [*(LAPLACE if i == j else []), (0.3, second(i, j))] for i in range(3) for j in range(3)}
+    plain = operator(VISCOSITY)
+    for matrix in (plain, operator(stress)):
+        found = projected_symbol(matrix, project)
+        assert isinstance(found, DiagonalSymbol)
+        kept = CUBE.kept.expand(found.values.shape)
+        expected = torch.stack([plain[i, i] for i in range(3)])
+        torch.testing.assert_close(kept * found.values, kept * expected, rtol=0, atol=1e-12)
+
+
+def test_a_field_beside_the_velocity_keeps_its_own_multiplier():
+    matrix = operator(VISCOSITY | {(3, 3): [(2.0, (2, 0, 0))]})
+    found = projected_symbol(matrix, DivergenceFree(CUBE, (0, 1, 2)))
+    torch.testing.assert_close(found.values[3], matrix[3, 3], rtol=0, atol=0)
+
+
+def test_rotation_is_projected_and_makes_no_divergence():
+    project = DivergenceFree(CUBE, (0, 1, 2))
+    rotation = operator(VISCOSITY | {(0, 1): [(6.0, (0, 0, 0))], (1, 0): [(-6.0, (0, 0, 0))]})
+    symbol = projected_symbol(rotation, project)
+    assert isinstance(symbol, MatrixSymbol)
+    random = torch.randn(1, 3, *CUBE.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    v = project(CUBE.forward(random))
+    expected = project(torch.einsum("ij...,bj...->bi...", rotation, v))
+    torch.testing.assert_close(symbol.apply(symbol.values, v), expected, rtol=0, atol=1e-10)
+    later = symbol.apply(symbol.phi(0.1)[0], v)
+    assert project.divergence(later).abs().max() < 1e-11 * v.abs().max()
+    assert (later - v).abs().max() > 0.1 * v.abs().max()
+
+
+def test_buoyancy_that_a_pressure_balances_drives_nothing():
+    # A temperature that varies along gravity alone: its mode k = (0, 0, 1) pushes along k, which P takes away.
+    project = DivergenceFree(CUBE, (0, 1, 2))
+    symbol = projected_symbol(operator(VISCOSITY | {(2, 3): [(1.0, (0, 0, 0))], (3, 3): LAPLACE}), project)
+    assert isinstance(symbol, MatrixSymbol)
+    assert symbol.values[2, 3, 0, 0, 1].abs() < 1e-15
+    assert symbol.values[2, 3, 1, 0, 0] == pytest.approx(1)
+    assert symbol.values[2, 3, 1, 0, 1] == pytest.approx(1 / 2)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from pinnlab.numerics.time_series import HermiteTimes
+from pinnlab.numerics.time_series import HermiteTimes, StepTimes
 
 
 def evaluate(times, function, rate, points, order=0):
@@ -86,3 +86,26 @@ def test_bad_times_are_refused_in_words():
     for times in ([], [0.0, 0.0], [1.0, 0.0], [0.0, np.inf], [[0.0, 1.0]]):
         with pytest.raises(ValueError, match="ascending"):
             HermiteTimes(times)
+
+
+def layered(t):
+    """A layer of width 1e-4 at t = 0, then a slow decay."""
+    return np.exp(-t) - np.exp(-t / 1e-4), -np.exp(-t) + 1e4 * np.exp(-t / 1e-4)
+
+
+def test_steps_after_a_layer_do_not_look_back_into_it():
+    # Steps of 1e-5 resolve the layer, then they grow tenfold each, so that an eighth of one reaches over all before it.
+    times = np.concatenate([np.linspace(0, 1.5e-3, 151), 1.5e-3 + np.cumsum([1e-4, 1e-3, 1e-2, 0.1, 0.5, 0.5])])
+    points = np.linspace(0, times[-1], 3001)
+    values, rates = layered(times)
+    found = StepTimes(times).interpolation(points) @ np.concatenate([values, rates])
+    assert np.abs(found - layered(points)[0]).max() < 2e-4
+    passing_over = HermiteTimes(times).interpolation(points) @ np.concatenate([values, rates])
+    assert np.abs(passing_over - layered(points)[0]).max() > 1
+
+
+def test_equal_steps_are_interpolated_as_snapshots_are():
+    times, points = np.linspace(0, 3, 13), np.linspace(0, 3, 77)
+    for order in (0, 1, 2):
+        a, b = (kind(times).interpolation(points, order).toarray() for kind in (StepTimes, HermiteTimes))
+        np.testing.assert_allclose(a, b, atol=1e-9)

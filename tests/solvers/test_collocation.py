@@ -103,3 +103,8 @@ def test_a_damped_step_is_no_sign_of_convergence():
     problem = Problem("bratu", [equation], [u], Box({x: (0, 1)}), [dirichlet(u, 10_000)])
     solution = solve(problem, Collocation(Chebyshev(16)), device="cpu")
     assert solution.status is Status.DIVERGED
+
+
+def test_velocity_and_pressure_at_the_same_nodes_are_refused(shipped):
+    with pytest.raises(UnsupportedProblem, match="spurious modes of pressure; use FiniteElement"):
+        Collocation().compile(shipped["lid_driven_cavity"])

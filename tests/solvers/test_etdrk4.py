@@ -9,9 +9,10 @@ import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from pinnlab import Box, D, Problem, UnsupportedProblem, initial, initial_rate, laplacian, parameter
+from pinnlab import Box, D, Problem, UnsupportedProblem, div, initial, initial_rate, laplacian, parameter
 from pinnlab.field import ExactField
 from pinnlab.metrics import comparison_axes, relative_l2, sample
+from pinnlab.numerics.etdrk4 import DiagonalSymbol, MatrixSymbol
 from pinnlab.solve import solve
 from pinnlab.solvers import Etdrk4
 from pinnlab.testing import SolverContract
@@ -43,6 +44,22 @@ class TestEtdrk4(SolverContract):
 
     def refused(self):
         return self.shipped["burgers"]
+
+
+class TestEtdrk4OnIncompressibleFlow(SolverContract):
+    tolerance = 1e-9
+
+    @pytest.fixture(autouse=True)
+    def _problems(self, shipped):
+        self.shipped = shipped
+
+    def case(self):
+        return self.shipped["taylor_green_2d"], Etdrk4(points=16, steps=20, snapshots=20)
+
+    def refused(self):
+        flow = self.shipped["taylor_green_2d"]
+        _, v, _ = flow.unknowns
+        return replace(flow, name="leaking", conditions=(flow.conditions[0], initial(v, sp.sin(y))), reference=None)
 
 
 @pytest.mark.parametrize(
@@ -161,6 +178,164 @@ def test_an_unknown_parameter_is_refused():
     problem = Problem("inverse", [D(u, t) + c * D(u, x)], [u], box, [initial(u, sp.sin(2 * sp.pi * x))], t)
     with pytest.raises(UnsupportedProblem, match="with_parameters"):
         Etdrk4().compile(problem)
+
+
+# -- incompressible flow ------------------------------------------------------------------------------------
+
+PLANE = (x, y)
+u2, v2, p2, theta = (sp.Function(name)(t, x, y) for name in ("u", "v", "p", "theta"))
+EDDY = {u2: sp.sin(x) * sp.cos(y), v2: -sp.cos(x) * sp.sin(y)}
+U3 = tuple(sp.Function(name)(t, x, y, z) for name in ("u", "v", "w"))
+P3 = sp.Function("p")(t, x, y, z)
+
+
+def flow(equations, unknowns, exact, end=1):
+    """A problem on a periodic box of side 2 pi from its exact solution; the pressure has no initial value."""
+    space = unknowns[0].args[1:]
+    box = Box({t: (0, end)} | dict.fromkeys(space, (0, 2 * sp.pi)), periodic=space)
+    evolving = [f for f in unknowns if f.func.__name__ != "p"]
+    return Problem("flow", equations, unknowns, box, [initial(f, exact[f].subs(t, 0)) for f in evolving], t, exact)
+
+
+def in_fluxes(velocity, pressure, space, nu):
+    return [
+        D(a, t) + div([a * b for b in velocity], space) + D(pressure, c) - nu * laplacian(a, space)
+        for a, c in zip(velocity, space, strict=True)
+    ] + [div(velocity, space)]
+
+
+def advective(velocity, pressure, space, nu):
+    return [
+        D(a, t)
+        + sum(b * D(a, c) for b, c in zip(velocity, space, strict=True))
+        + D(pressure, e)
+        - nu * laplacian(a, space)
+        for a, e in zip(velocity, space, strict=True)
+    ] + [div(velocity, space)]
+
+
+def drifting(nu):
+    """Taylor-Green vortices carried along by a mean flow: unlike at rest, the nonlinear terms do not cancel."""
+    moved = {x: x - t, y: y - t / 2}
+    decay = sp.exp(-2 * nu * t)
+    return {
+        u2: 1 + EDDY[u2].subs(moved, simultaneous=True) * decay,
+        v2: sp.Rational(1, 2) + EDDY[v2].subs(moved, simultaneous=True) * decay,
+        p2: ((sp.cos(2 * x) + sp.cos(2 * y)) / 4).subs(moved, simultaneous=True) * decay**2,
+    }
+
+
+def errors_by_unknown(problem, solver):
+    field, axes = solve(problem, solver, device="cpu").checked().field, comparison_axes(problem, 20_000)
+    found, exact = sample(field, axes).values, sample(ExactField.of(problem), axes).values
+    return [np.linalg.norm(a - b) / np.linalg.norm(b) for a, b in zip(found, exact, strict=True)]
+
+
+@pytest.mark.parametrize("spelling", [in_fluxes, advective])
+def test_velocity_and_pressure_of_drifting_vortices_converge_with_fourth_order(spelling):
+    nu = sp.Rational(1, 20)
+    problem = flow(spelling((u2, v2), p2, PLANE, nu), (u2, v2, p2), drifting(nu))
+    errors = [errors_by_unknown(problem, Etdrk4(points=16, steps=n, snapshots=n)) for n in (10, 20, 40)]
+    assert rates([e[0] for e in errors]) == pytest.approx(4, abs=0.3)
+    assert max(errors[-1]) < 1e-7
+
+
+def test_the_order_of_equations_their_signs_and_the_symmetric_stress_do_not_matter():
+    nu, exact = sp.Rational(1, 20), drifting(sp.Rational(1, 20))
+    momentum_x, momentum_y, continuity = in_fluxes((u2, v2), p2, PLANE, nu)
+    other = [
+        -continuity / 3,
+        2 * (momentum_y + nu * laplacian(v2, PLANE) - nu * (D(D(u2, y) + D(v2, x), x) + D(2 * D(v2, y), y))),
+        -(momentum_x + nu * laplacian(u2, PLANE) - nu * (D(2 * D(u2, x), x) + D(D(u2, y) + D(v2, x), y))),
+    ]
+    solver = Etdrk4(points=16, steps=20, snapshots=5)
+    a, b = (
+        solve(flow(e, (p2, v2, u2), exact), solver, device="cpu").field
+        for e in ((momentum_x, momentum_y, continuity), other)
+    )
+    points = np.random.default_rng(0).uniform(0, 1, (50, 3)) * [1, 6, 6]
+    np.testing.assert_allclose(a(points), b(points), rtol=0, atol=1e-13)
+    assert isinstance(solver.compile(flow(other, (p2, v2, u2), exact))._symbol, DiagonalSymbol)
+
+
+def test_forced_flow_with_any_pressure_in_three_dimensions():
+    stream = (sp.sin(y - t) + sp.cos(z), sp.sin(z + t / 2) * sp.cos(x), sp.sin(x) * sp.cos(y))
+    curl = (
+        sp.diff(stream[2], y) - sp.diff(stream[1], z),
+        sp.diff(stream[0], z) - sp.diff(stream[2], x),
+        sp.diff(stream[1], x) - sp.diff(stream[0], y),
+    )
+    exact = dict(zip(U3, curl, strict=True)) | {P3: sp.cos(x + y) * sp.sin(z - t)}
+    space = (x, y, z)
+    problem = flow(in_fluxes(U3, P3, space, sp.Rational(1, 5)), (*U3, P3), exact).manufactured(exact)
+    assert max(errors_by_unknown(problem, Etdrk4(points=(10, 12, 14), steps=60, snapshots=30))) < 1e-7
+
+
+def test_inertial_waves_under_rotation_are_exact_in_time():
+    # H. P. Greenspan, The Theory of Rotating Fluids (1968): with Ω along z a plane wave has the frequency
+    # 2 Ω k_z / |k|; here k = (2, 0, 1), curl v = -|k| v, and w_t + p_z = 0 gives p = -4 Ω cos(phase) / 5.
+    rotation, size = 3, sp.sqrt(5)
+    phase = 2 * x + z - 2 * rotation / size * t
+    u, v, w = U3
+    exact = {u: sp.cos(phase) / size, v: sp.sin(phase), w: -2 * sp.cos(phase) / size}
+    exact[P3] = -sp.Rational(4, 5) * rotation * sp.cos(phase)
+    equations = [D(u, t) - 2 * rotation * v + D(P3, x), D(v, t) + 2 * rotation * u + D(P3, y), D(w, t) + D(P3, z)]
+    problem = flow([*equations, div(U3, (x, y, z))], (*U3, P3), exact)
+    solver = Etdrk4(points=8, steps=3, snapshots=3)
+    assert isinstance(solver.compile(problem)._symbol, MatrixSymbol)
+    assert error(problem, solver) < 1e-13
+
+
+def test_buoyancy_and_an_advected_temperature():
+    stream = sp.sin(x - t) * sp.cos(y)
+    exact = {
+        u2: 1 + sp.diff(stream, y),
+        v2: -sp.diff(stream, x),
+        p2: sp.cos(x) * sp.sin(2 * y + t),
+        theta: sp.cos(y) * sp.sin(x + t),
+    }
+    equations = in_fluxes((u2, v2), p2, PLANE, sp.Rational(1, 10))
+    equations[1] -= 4 * theta
+    heat = D(theta, t) + D(u2 * theta, x) + D(v2 * theta, y) - laplacian(theta, PLANE) / 10 + v2
+    problem = flow([heat, *equations], (u2, v2, p2, theta), exact).manufactured(exact)
+    assert max(errors_by_unknown(problem, Etdrk4(points=16, steps=60, snapshots=30))) < 1e-7
+
+
+def test_the_velocity_stays_free_of_divergence_and_keeps_its_mean(shipped):
+    method = Etdrk4(points=32, steps=40, snapshots=4).compile(shipped["kolmogorov_flow"])
+    state = method.init(0)
+    while len(state.modes) < 5:
+        state, _ = method.step(state)
+    modes = torch.stack(state.modes)
+    divergence = method._projection.divergence(modes).abs().max()
+    assert divergence < 1e-13 * modes.abs().max()
+    torch.testing.assert_close(modes[:, :, 0, 0].abs() / 32**2, torch.zeros(5, 2).double(), rtol=0, atol=1e-14)
+
+
+def test_many_flows_advance_together_and_data_with_a_divergence_are_refused(shipped):
+    method = Etdrk4(points=16, steps=10, snapshots=2).compile(shipped["taylor_green_2d"])
+    nodes_x, nodes_y = method._nodes
+    eddies = method.initial_values()
+    shear = torch.stack([torch.sin(2 * nodes_y), 0.3 + torch.cos(nodes_x)])
+    together = method.evolve(torch.stack([eddies, shear]))
+    assert together.shape == (2, 3, 2, 16, 16)
+    torch.testing.assert_close(together[1], method.evolve(shear[None])[0], rtol=0, atol=1e-14)
+    with pytest.raises(ValueError, match=r"a share 0\.\d+ of the initial velocity is a gradient"):
+        method.evolve(torch.stack([torch.sin(nodes_x), torch.cos(nodes_x)])[None])
+
+
+def test_flows_that_the_projection_cannot_take_are_refused_in_words():
+    equations, exact = in_fluxes((u2, v2), p2, PLANE, 1), EDDY | {p2: sp.S.Zero}
+    cases = {
+        "the divergence of .* zero": [*equations[:2], equations[2] - sp.sin(x)],
+        "not the pressure of an incompressible flow": [equations[0] + sp.sin(x) * D(p2, x), *equations[1:]],
+    }
+    for words, changed in cases.items():
+        with pytest.raises(UnsupportedProblem, match=words):
+            Etdrk4().compile(flow(changed, (u2, v2, p2), exact))
+    leaking = flow(equations, (u2, v2, p2), exact | {v2: sp.cos(x) * sp.sin(y)})
+    with pytest.raises(UnsupportedProblem, match=r"has the divergence .*, up to 1\.\d+ in size"):
+        Etdrk4().compile(leaking)
 
 
 # -- what holds for every equation --------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Meshes as arrays, and how they are made."""

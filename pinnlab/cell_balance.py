@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from pinnlab.cells import Cells, as_column, stacked
+from pinnlab.cells import Cells, Side, as_column, stacked
 from pinnlab.forms.evaluate import Program
 from pinnlab.forms.hyperbolic import Hyperbolic
 from pinnlab.forms.jet import jet_symbols
@@ -22,7 +22,11 @@ _GAUSS = (0.5 - np.sqrt(0.15), 0.5, 0.5 + np.sqrt(0.15))
 _SHARES = (5 / 18, 8 / 18, 5 / 18)
 # Reconstructed states near a vacuum may have speeds this many times those of the averages around.
 FASTER = 2.0
+# Where the speed of a single wave need not be monotone in the state, its range between two states is sought here.
+_BETWEEN = 0.5 - 0.5 * np.cos(np.pi * np.arange(9) / 8)
 Frames = tuple[Frame | None, ...]
+# For each axis the flux f through the lower and the upper side `(2, unknowns, [n_other])`.
+Leaving = tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +35,12 @@ class CellBalance:
 
     States are `(unknowns, n_1, …)`.  Where reconstructed values are inadmissible, so that a speed or a flux is not a
     real number, the average of the cell takes their place.
+
+    Speeds at a face are those of the two states and of their mean; of a single unknown, those of nine states between
+    where f'' may change its sign.  The waves of systems are so assumed to be genuinely nonlinear or degenerate.
+
+    Where a side prescribes what leaves and the flux holds first derivatives, transport and diffusion share it: f of the
+    state inside, and the rest.
 
     Attributes:
         cells: Where.
@@ -46,13 +56,14 @@ class CellBalance:
 
     # -- the parts of the rate -----------------------------------------------------------------------------
 
-    def rate(self, t: float, u: np.ndarray, frames: Frames) -> np.ndarray:
-        """Of transport and sources."""
+    def rate(self, t: float, u: np.ndarray, frames: Frames, leaving: Leaving | None = None) -> np.ndarray:
+        """Of transport and sources; `leaving` is transport's part of prescribed fluxes, by default that of now."""
         out = np.zeros_like(u)
         faces: np.ndarray | None = None
         for axis, frame in enumerate(frames):
-            if self.law.is_transporting or self._source_needs_edges:
+            if self._has_fluxes or self._source_needs_edges:
                 flux, faces = self._transport(t, u, axis, frame)
+                self._prescribe(t, flux, axis, None if leaving is None else leaving[axis])
                 out -= np.diff(flux, axis=-1).swapaxes(axis + 1, -1) / self.cells.widths[axis]
         if self.law.has_sources:
             out -= self._source(t, u, faces)
@@ -62,18 +73,49 @@ class CellBalance:
         """Left and right eigenvectors at the faces between averages, for each axis; None for a single unknown."""
         return tuple(self._frame(t, u, axis) for axis in range(len(self.cells.shape)))
 
+    def leaving(self, t: float, u: np.ndarray, frames: Frames) -> Leaving | None:
+        """Transport's part of prescribed fluxes; None where diffusion has no part in any of them."""
+        if not any((side.crossing & self._diffuses[a]).any() for a in range(len(frames)) for side, *_ in self._ends(a)):
+            return None
+        fluxes = (self._transport(t, u, axis, frame)[0] for axis, frame in enumerate(frames))
+        return tuple(np.stack([flux[..., 0], flux[..., -1]]) for flux in fluxes)
+
+    @cached_property
+    def is_idle(self) -> bool:
+        """Whether the rate is always zero."""
+        return not (self._has_fluxes or self.law.has_sources)
+
     # -- what limits a step --------------------------------------------------------------------------------
 
     def transport_limit(self, t: float, u: np.ndarray) -> np.ndarray:
         """Σ max |λ| / h + |∂s/∂u| in each cell `(n_1, …)`: the reciprocal of the time in which a cell is crossed."""
-        points = self.cells.points(t)
         total = np.zeros(self.cells.shape)
         for axis, h in enumerate(self.cells.widths):
             if self.law.is_transporting:
-                total += np.abs(self._speeds(axis, points, u)).max(axis=0) / h
+                total += np.moveaxis(self._fastest(t, u, axis), -1, axis) / h
         if any(self._source_slopes):
-            total += self._norm(self._slopes(*points, *u), len(u))
+            total += self._norm(self._slopes(*self.cells.points(t), *u), len(u))
         return total
+
+    def _fastest(self, t: float, u: np.ndarray, axis: int) -> np.ndarray:
+        """The largest |λ| in each cell and in the states beyond the sides `([n_other,] n)`, the axis last."""
+        inner = np.moveaxis(u, axis + 1, -1)
+        fastest = np.abs(self._speeds(axis, self.cells.middles(axis, t), inner)).max(axis=0)
+        padded = np.concatenate([inner[..., -1:], inner, inner[..., :1]], axis=-1)
+        for side, place, _ in self._ends(axis):
+            padded[..., place] = side.outside(inner[..., place], t)
+        points = self.cells.faces(axis, t)
+        if self._is_bending[axis]:
+            below, above = padded[:, None, ..., :-1], padded[:, None, ..., 1:]
+            states = below + _BETWEEN.reshape(-1, *[1] * (inner.ndim - 1)) * (above - below)
+            between = np.abs(self._speeds(axis, points, states)).max(axis=(0, 1))
+            return np.maximum(fastest, np.maximum(between[..., :-1], between[..., 1:]))
+        if self._ends(axis):
+            states = np.concatenate([padded[..., :1], inner, padded[..., -1:]], axis=-1)[..., [0, -1]]
+            ends = [np.broadcast_to(p, (*padded.shape[1:-1], self.cells.shape[axis] + 1))[..., [0, -1]] for p in points]
+            beyond = np.abs(self._speeds(axis, ends, states)).max(axis=0)
+            fastest[..., [0, -1]] = np.maximum(fastest[..., [0, -1]], beyond)
+        return fastest
 
     # -- transport -----------------------------------------------------------------------------------------
 
@@ -91,12 +133,20 @@ class CellBalance:
             faces[1, ..., :-1] = np.where(doubtful, averages, faces[1, ..., :-1])
             faces[0, ..., 1:] = np.where(doubtful, averages, faces[0, ..., 1:])
             at = self._face_states(t, faces, axis, points)
-        flux = self.riemann.flux(at, self._waves(axis, points, at, frame))
-        for side, place, outward in self.cells.ends(axis):
+        return self.riemann.flux(at, self._waves(axis, points, at, frame)), faces
+
+    def _prescribe(self, t: float, flux: np.ndarray, axis: int, leaving: np.ndarray | None) -> None:
+        """Put in what the sides prescribe; what they share with diffusion is `leaving`, or stays as it is."""
+        for side, place, outward in self._ends(axis):
             if side.crossing.any():
-                data = outward * side.data(t) / as_column(self._mass, flux.ndim - 1)
-                flux[..., place] = np.where(as_column(side.crossing, data.ndim), data, flux[..., place])
-        return flux, faces
+                here = flux[..., place]
+                data = outward * side.data(t) / as_column(self._mass, here.ndim)
+                shared = here if leaving is None else leaving[place]
+                data = np.where(as_column(self._diffuses[axis], here.ndim), shared, data)
+                flux[..., place] = np.where(as_column(side.crossing, here.ndim), data, here)
+
+    def _ends(self, axis: int) -> list[tuple[Side, int, int]]:
+        return self.cells.ends(axis)
 
     def _bound_below(self, faces: np.ndarray, averages: np.ndarray) -> None:
         """Draw all values at the ends of a cell to the averages, alike, where an unknown would become negative."""
@@ -135,6 +185,10 @@ class CellBalance:
         states[:, 2] = 0.5 * (faces[0] + faces[1])
         speeds = self._speeds(axis, points, states)
         sides = np.abs(speeds[:, :2]).max(axis=0)
+        if self._is_bending[axis]:
+            shares = _BETWEEN.reshape(-1, *[1] * (faces.ndim - 2))
+            between = faces[0][:, None] + shares * (faces[1] - faces[0])[:, None]
+            speeds = self._speeds(axis, points, between)
         return FaceStates(faces, fluxes, speeds.min(axis=(0, 1)), speeds.max(axis=(0, 1)), sides)
 
     def _speeds(self, axis: int, points: Sequence[np.ndarray], states: np.ndarray) -> np.ndarray:
@@ -240,6 +294,26 @@ class CellBalance:
     @cached_property
     def _slopes(self) -> Program:
         return self._program(self._source_slopes)
+
+    @cached_property
+    def _is_bending(self) -> tuple[bool, ...]:
+        """For each axis whether f'' of a single unknown may change its sign."""
+        if len(self.law.states) > 1:
+            return (False,) * len(self.law.flux)
+        (state,) = self.law.states
+        second = [f.diff(state, 2) for (f,) in self.law.flux]
+        return tuple(bool(s.has(state) and not (s.is_nonnegative or s.is_nonpositive)) for s in second)
+
+    @cached_property
+    def _diffuses(self) -> tuple[np.ndarray, ...]:
+        """For each axis which fluxes hold first derivatives `(unknowns,)`."""
+        return tuple(np.array(self.law.diffuses(axis)) for axis in range(len(self.cells.shape)))
+
+    @cached_property
+    def _has_fluxes(self) -> bool:
+        """Whether anything is transported, or enters through a side without diffusion."""
+        sides = ((side, a) for a in range(len(self.cells.shape)) for side, *_ in self._ends(a))
+        return self.law.is_transporting or any((side.crossing & ~self._diffuses[a]).any() for side, a in sides)
 
     @cached_property
     def _mass(self) -> np.ndarray:

@@ -10,6 +10,7 @@ import sympy as sp
 from scipy.sparse import coo_array, csr_array
 
 from pinnlab.cells import Cells, as_column, stacked
+from pinnlab.errors import UnsupportedProblem
 from pinnlab.forms.evaluate import Program
 from pinnlab.forms.hyperbolic import Hyperbolic
 
@@ -22,18 +23,54 @@ _SHARES = (5 / 18, 8 / 18, 5 / 18)
 class CellDiffusion:
     """The rate of averages by u_t + div g(u, ∇u) = 0, by central differences of second order.
 
-    States are `(unknowns, n_1, …)`.
+    States are `(unknowns, n_1, …)`.  Through sides that prescribe the flux goes what is prescribed, less what transport
+    takes through them.
     """
 
     cells: Cells
     law: Hyperbolic
 
-    def rate(self, t: float, u: np.ndarray) -> np.ndarray:
-        """d/dt of the averages."""
+    def rate(self, t: float, u: np.ndarray, leaving: tuple[np.ndarray, ...] | None = None) -> np.ndarray:
+        """d/dt of the averages; `leaving` is, for each axis, the flux of transport through both sides."""
         out = np.zeros_like(u)
         for axis, h in enumerate(self.cells.widths):
-            out -= np.moveaxis(np.diff(self._diffusive(t, u, axis), axis=-1), -1, axis + 1) / h
+            flux = self._diffusive(t, u, axis, None if leaving is None else leaving[axis])
+            out -= np.moveaxis(np.diff(flux, axis=-1), -1, axis + 1) / h
         return out
+
+    def lowest(self, t: float, u: np.ndarray, axis: int) -> np.ndarray:
+        """The least real part of an eigenvalue of -∂g/∂(∂u) along an axis, in each cell `(n_1, …)`.
+
+        It is zero where it is so but for rounding.  Where it is negative, short waves grow without bound.
+        """
+        matrices = np.moveaxis(-self._diffusivity(t, u, axis), (0, 1), (-2, -1))
+        scale = np.abs(matrices).max(initial=0.0)
+        sound = np.isfinite(matrices).all(axis=(-2, -1))
+        roots = np.linalg.eigvals(np.where(sound[..., None, None], matrices, 0.0)).real.min(axis=-1)
+        roots = np.where(np.abs(roots) > 1e-12 * scale, roots, 0.0)
+        return np.moveaxis(np.minimum(roots[..., 1:], roots[..., :-1]), -1, axis)
+
+    def require_known_slopes(self) -> None:
+        """Refuse fluxes that hold a slope which a prescribed flux leaves unknown.
+
+        Raises:
+            UnsupportedProblem: If a flux through a side holds the slope of another unknown whose own flux is prescribed
+                there, or a slope along a side of an unknown whose flux is prescribed at one.
+        """
+        problem, count = self.cells.problem, len(self.law.states)
+        ends = [[side for side, *_ in self.cells.ends(axis)] for axis in range(len(self.cells.shape))]
+        for axis, flux in enumerate(self.law.diffusion):
+            for along in range(len(self.cells.shape)):
+                sides = ends[axis] if along == axis else [s for both in ends for s in both]
+                for j, slope in enumerate(self.law.gradients[along * count : (along + 1) * count]):
+                    rows = [g for i, g in enumerate(flux) if g.has(slope) and (along != axis or i != j)]
+                    if rows and any(side.crossing[j] for side in sides):
+                        name = problem.names[j]
+                        raise UnsupportedProblem(
+                            f"FiniteVolume on {problem.name!r}: the flux {rows[0]} along {problem.space[axis]} holds "
+                            f"the derivative of {name} by {problem.space[along]}, which flux({name}, …) on a side does "
+                            f"not tell; prescribe the values or the normal derivative of {name} instead"
+                        )
 
     def limit(self, t: float, u: np.ndarray) -> np.ndarray:
         """Σ 2 |∂g/∂(∂u)| / h² over the axes, the largest of all faces `()`: 1 / the longest stable Euler step."""
@@ -58,7 +95,7 @@ class CellDiffusion:
         values, rows, columns = (np.concatenate(p) for p in zip(*parts, strict=True))
         return coo_array((values, (rows, columns)), shape=(len(u) * size,) * 2).tocsr()
 
-    def _diffusive(self, t: float, u: np.ndarray, axis: int) -> np.ndarray:
+    def _diffusive(self, t: float, u: np.ndarray, axis: int, leaving: np.ndarray | None) -> np.ndarray:
         """The flux g at the faces `(unknowns, [n_other,] n + 1)`.
 
         It is the mean over states between the two averages, so that (A(u))_x becomes the difference of A.
@@ -66,9 +103,12 @@ class CellDiffusion:
         flux: np.ndarray = np.zeros(1)
         for share, arguments in self._between(t, u, axis):
             flux = flux + share * stacked(self._fluxes[axis](*arguments), arguments[-1].shape)
-        for side, place, _ in self.cells.ends(axis):
+        for side, place, outward in self.cells.ends(axis):
             if side.crossing.any():
-                flux[..., place] = np.where(as_column(side.crossing, flux.ndim - 1), 0.0, flux[..., place])
+                rest = outward * side.data(t) / as_column(self._mass, flux.ndim - 1)
+                rest = rest if leaving is None else rest - leaving[place]
+                rest = np.where(as_column(np.array(self.law.diffuses(axis)), rest.ndim), rest, 0.0)
+                flux[..., place] = np.where(as_column(side.crossing, rest.ndim), rest, flux[..., place])
         return flux
 
     def _diffusivity(self, t: float, u: np.ndarray, axis: int) -> np.ndarray:
@@ -133,6 +173,10 @@ class CellDiffusion:
             slopes = self.law.gradients[axis * count : (axis + 1) * count]
             out.append(Program([g.diff(s) for g in flux for s in slopes], self._arguments))
         return tuple(out)
+
+    @cached_property
+    def _mass(self) -> np.ndarray:
+        return np.array([float(m) for m in self.law.mass])
 
     @property
     def _arguments(self) -> tuple[sp.Symbol, ...]:

@@ -14,8 +14,8 @@ from pinnlab.errors import UnsupportedProblem
 from pinnlab.forms.evaluate import Program
 from pinnlab.forms.jet import jet_symbols
 from pinnlab.forms.weak import Natural, WeakForm
+from pinnlab.galerkin_checks import refuse_values, require_balance
 from pinnlab.meshing.mesh import Mesh
-from pinnlab.meshing.quality import facet_normals
 from pinnlab.numerics.galerkin import Block, Chunk, Patch, Pattern, as_coefficient, assembled, outward_normals, scatter
 from pinnlab.numerics.lagrange import LagrangeSpace
 from pinnlab.numerics.reference_element import FACET_KIND
@@ -25,10 +25,6 @@ from pinnlab.symbols import Expr, normal
 QUADRATURE = {1: 2, 2: 5}
 # Normals with components below this are parallel to an axis.
 _FLAT = 1e-9
-# Largest net inflow that may be the error of interpolated data, beside what goes in and out.
-_LEAK = 0.05
-# Share of what data of their size could carry through the whole boundary that counts as rounding.
-_ROUNDING = 1e-12
 
 
 class FiniteElements:
@@ -61,7 +57,8 @@ class FiniteElements:
         self._symbols = [s for name in form.names for s in form.jets(name)]
         self._compile()
         self._essential = self._essential_data()
-        self._require_balance()
+        if self.pressure is not None:
+            require_balance(form, mesh)
 
     # -- the free values -----------------------------------------------------------------------------------
 
@@ -105,7 +102,9 @@ class FiniteElements:
         u = np.zeros(self.n)
         for nodes, programs in self._essential:
             place = self._all_nodes[nodes]
-            u[nodes] = programs[int(rate)](*self._at(t), *place.T)[0]
+            # Values that are not finite are named by `require_finite`.
+            with np.errstate(all="ignore"):
+                u[nodes] = programs[int(rate)](*self._at(t), *place.T)[0]
         return u
 
     def initial(self, t: float) -> np.ndarray:
@@ -324,26 +323,30 @@ class FiniteElements:
                 f"Dirichlet condition on a piece, or add a term with {name} itself"
             )
 
-    def _require_balance(self) -> None:
-        """Refuse a closed flow whose boundary data let more in than out, beyond what their interpolation may cause."""
-        if self.pressure is None:
-            return
-        interval = self.form.problem.interval
-        t = 0.0 if interval is None else interval.start
-        # Other equations may have no value at zero; those of continuity are linear.
+    def require_finite(self, t: float) -> None:
+        """Say which prescribed value, or in a linear problem which equation, is not finite at a time, and where.
+
+        Raises:
+            SolveFailed: If one is not.
+        """
         with np.errstate(all="ignore"):
-            data = self.data(t)
-            rows = self._vector(t, data)[self.pressure]
-        excess = abs(float(rows.sum()))
-        # Tangential data alone leave rows that are rounding themselves.
-        boundary = sum(float(facet_normals(self.mesh, f)[1].sum()) for f in self.mesh.pieces.values())
-        rounding = _ROUNDING * float(np.abs(data).max(initial=0.0) * boundary)
-        if excess > _LEAK * np.abs(rows).sum() + rounding:
-            raise UnsupportedProblem(
-                f"finite elements on {self.form.problem.name!r}: its boundary data and sources leave {excess:.3g} "
-                "of fluid per time nowhere to go or to come from; open a piece with flux(u, 0) for "
-                "the velocity there, or correct the data"
-            )
+            for e, (nodes, programs) in zip(self.form.essential, self._essential, strict=True):
+                places = self._all_nodes[nodes]
+                what = f"the value of {e.unknown} prescribed on {e.piece!r}"
+                refuse_values(what, e.value, programs[0](*self._at(t), *places.T)[0], places)
+            if not self.form.is_linear:
+                return
+            zero = dict.fromkeys(self._symbols, sp.S.Zero)
+            for chunk in self._cells.chunks():
+                values = self._integrands(*self._arguments(t, chunk, None, set()))
+                places = chunk.points.reshape(self.mesh.dim, -1).T
+                for k, value in enumerate(values):
+                    i, part = divmod(k, 1 + self.mesh.dim)
+                    what = f"the equation with the test function of {self.form.names[i]}"
+                    found = np.broadcast_to(value, chunk.points.shape[1:]).ravel()
+                    refuse_values(what, self.form.integrand(i)[part].subs(zero), found, places)
+            for boundary in self._facets:
+                boundary.require_finite(t)
 
     def _essential_data(self) -> list[tuple[np.ndarray, tuple[Program, Program]]]:
         """Nodes with prescribed values, and the programs of values and rates; where pieces meet the later wins."""
@@ -361,7 +364,7 @@ class _Boundary:
     """The integral of one outward flux over its piece."""
 
     def __init__(self, system: FiniteElements, natural: Natural) -> None:
-        self._system = system
+        self._system, self._natural = system, natural
         form, mesh = system.form, system.mesh
         facets = mesh.pieces[natural.piece]
         self._row = form.names.index(natural.unknown)
@@ -383,6 +386,13 @@ class _Boundary:
         local = [chunk.vector(degree, self._outflow(*self._arguments(t, chunk, u)))
                  for chunk in self._patch.chunks()]  # fmt: skip
         return scatter(self._system.n, self._nodes[self._row], np.concatenate(local))
+
+    def require_finite(self, t: float) -> None:
+        """Raise SolveFailed where it is not finite though all unknowns are zero."""
+        for chunk in self._patch.chunks():
+            found = np.broadcast_to(self._outflow(*self._arguments(t, chunk, None))[0], chunk.points.shape[1:])
+            what = f"the flux of {self._natural.unknown} on {self._natural.piece!r}"
+            refuse_values(what, self._natural.outflow, found.ravel(), chunk.points.reshape(len(chunk.points), -1).T)
 
     def matrices(self, t: float, u: np.ndarray | None) -> list[np.ndarray]:
         """Its derivatives by the values of each unknown in it."""

@@ -71,7 +71,7 @@ class Evolution:
     @property
     def is_linear(self) -> bool:
         """Whether one correction solves a step."""
-        return self._system.form.is_linear
+        return self._system.form.is_linear and self._system.is_constant
 
     def residual(self, t: float, y: np.ndarray, rate: np.ndarray) -> np.ndarray:
         """M u' + G(t, u)."""

@@ -31,13 +31,14 @@ from pinnlab.solvers.finite_element import FiniteElement
 from pinnlab.solvers.finite_volume import FiniteVolume
 from pinnlab.solvers.method_of_lines import MethodOfLines
 from pinnlab.solvers.ode import Ode
+from pinnlab.symbols import with_values
 
 # An error that falls by the ratio r per refinement is the distance to the refined solution times 1/(1 - r).  The
 # ratio is observed where two distances are known; the factor is never below this one, which is that of r = 1/2.
 SAFETY = 2.0
-# The factor where no ratio is known yet, and the least one where shocks may form: at a jump errors in L2 fall by
-# the ratio 2^(-1/2) per refinement, whatever the method.
-HALF_ORDER = 1 / (1 - 2**-0.5)
+# The factor where no ratio is known yet, and the least one where the solution is not smooth: at a jump errors in L2
+# fall by the ratio q^(-1/2) per refinement by q, whatever the method, and no solver refines by less than q = 1.5.
+HALF_ORDER = 1 / (1 - 1.5**-0.5)
 # The factor where distances hardly fall; where they grow, it grows with them.
 LARGEST_FACTOR = 10.0
 # Solutions that differ by more than this share of their size have nothing to do with each other: the finer one is
@@ -67,8 +68,8 @@ def candidates(problem: Problem) -> list[Refinable]:
     possible: list[Refinable] = list(_for_evolution_in_time()) if dim == 0 else [*_on_tensor_grids(problem)]
     if dim:
         volumes = FiniteVolume(cells=100 if dim == 1 else 32, snapshots=50)
-        # Smooth methods answer at first for what steepens without viscosity, and never converge.
-        possible = [volumes, *possible] if may_form_shocks(problem) else [*possible, volumes]
+        # Smooth methods answer at first for what is not smooth, and never converge.
+        possible = [volumes, *possible] if is_rough(problem) else [*possible, volumes]
         possible.append(FiniteElement(cells={1: 64, 2: 16}.get(dim, 4), time=Bdf2(1e-5, 1e-7), snapshots=25))
     return [s for s in possible if _takes(s, problem)]
 
@@ -97,6 +98,14 @@ def _on_tensor_grids(problem: Problem) -> list[Refinable]:
     ]
 
 
+def is_rough(problem: Problem) -> bool:
+    """Whether the solution may have jumps or kinks: shocks may form, or the declaration has a case distinction."""
+    declared = [with_values(e) for e in (*problem.equations, *(c.residual for c in problem.conditions))]
+    return may_form_shocks(problem) or any(
+        e.has(sp.Piecewise, sp.Heaviside, sp.sign, sp.Abs, sp.Max, sp.Min) for e in declared
+    )
+
+
 def may_form_shocks(problem: Problem) -> bool:
     """Whether smooth data may steepen into shocks: first-order equations with nonlinear fluxes."""
     if problem.time is None or not problem.space:
@@ -118,10 +127,11 @@ def reference(
     """Solve by a classical method, refined until its measured error bound is within `rtol`.
 
     Space and time are refined separately; the bound is the sum of the distances to the solution with finer
-    space and to the one with finer time, times a factor of at least two (3.4 where shocks may form) that follows
+    space and to the one with finer time, times a factor of at least two (5.4 where jumps are possible) that follows
     from how fast they fall, and of the distance to the initial data.  If `rtol` cannot be reached (rounding, memory,
     time, a solution that is not smooth) the answer is the best one with the bound that it has, and
-    `solution.bound.reached` is False.
+    `solution.bound.reached` is False.  No bound tells of what no resolution has seen, such as a pulse in the data
+    that is shorter than every step.
 
     Args:
         problem: What to solve; its exact solution, if it has one, is not looked at.
@@ -264,7 +274,8 @@ class _Refinement:
         self._deadline = self._started + max_seconds
         self._seconds = 0.0
         self._latest: list[float] = []
-        self._least = HALF_ORDER if may_form_shocks(problem) else SAFETY
+        self._rough = is_rough(problem)
+        self._failure = ""
 
     def run(self, solver: Refinable) -> Solution:
         def in_space(s: Refinable) -> Refinable | None:
@@ -300,7 +311,8 @@ class _Refinement:
             if finer is None or time.perf_counter() > self._deadline:
                 why = "no finer one fits" if finer is None else "max_seconds is spent"
                 raise SolveFailed(
-                    f"{solver_name(solver)} on {self._problem.name!r} fails at every resolution up to {solver}; {why}"
+                    f"{solver_name(solver)} on {self._problem.name!r} fails at every resolution up to {solver}; {why}: "
+                    f"{self._failure}"
                 )
             solver = finer
 
@@ -331,10 +343,11 @@ class _Refinement:
             if found is None:
                 raise SolveFailed(
                     f"{solver_name(solver)} on {self._problem.name!r} gave an answer at {level.solver} and fails at "
-                    f"the finer {solver}, so no error bound can be given"
+                    f"the finer {solver}, so no error bound can be given: {self._failure}"
                 )
-            distance = _Distance.between(level.samples, found.samples, previous, self._least)
+            distance = _Distance.between(level.samples, found.samples, previous, self._rough)
             small = distance.safety * relative_l2(found.samples, level.samples) <= target
+            small = small and (previous is not None or not self._rough)
             if (small and self._starts_right(level.samples, found.samples)) or distance.is_rounding:
                 return level, distance
             level, previous = found, distance
@@ -402,6 +415,7 @@ class _Refinement:
         self._seconds += solution.seconds
         self._latest.append(solution.seconds)
         if solution.status is not Status.DONE:
+            self._failure = solution.failure
             return None
         samples = sample(solution.field, self._nodes)
         return _Level(solver, solution, samples) if np.isfinite(samples.values).all() else None
@@ -463,17 +477,19 @@ class _Distance:
         return math.log(missing) / math.log(self.ratio) if self.ratio < 1 else math.inf
 
     @classmethod
-    def between(cls, coarse: Samples, fine: Samples, previous: _Distance | None, least: float) -> _Distance:
-        """The distance of two levels, after that of the two before; its factor is at least `least`."""
+    def between(cls, coarse: Samples, fine: Samples, previous: _Distance | None, rough: bool) -> _Distance:
+        """The distance of two levels, after that of the two before."""
         samples = coarse - fine
         if previous is None:
             return cls(samples, HALF_ORDER, False)
         now, before = (float(np.linalg.norm(s.values)) for s in (samples, previous.samples))
         ratio = now / before if before > 0 else 0.0
-        if ratio > 0.5 and now < STAGNATION * float(np.linalg.norm(fine.values)):
-            return cls(samples, HALF_ORDER, True, ratio)
-        observed = min(1 / (1 - ratio), LARGEST_FACTOR) if ratio < 1 else LARGEST_FACTOR * ratio
-        return cls(samples, max(least, observed), False, ratio)
+        # One lucky distance, as between nodes that fall alike about a jump, must not make the ratio small.
+        slowest = ratio if previous.ratio is None else max(ratio, min(previous.ratio, 1.0))
+        observed = min(1 / (1 - slowest), LARGEST_FACTOR) if slowest < 1 else LARGEST_FACTOR * max(ratio, 1.0)
+        is_rounding = ratio > 0.5 and now < STAGNATION * float(np.linalg.norm(fine.values))
+        least = HALF_ORDER if rough or is_rounding else SAFETY
+        return cls(samples, max(least, observed), is_rounding, ratio)
 
     def bound(self, metric: Metric, u: Samples) -> float:
         """The metric of the distance times the factor."""

@@ -131,3 +131,32 @@ def test_a_function_without_numbers_is_refused_before_the_first_step():
     problem = scalar(D(u, t) + D(sp.gamma(u), x))
     with pytest.raises(UnsupportedProblem, match="no numerical counterpart"):
         balance(problem, (8,)).lower()
+
+
+def test_speeds_of_a_flux_that_bends_both_ways_are_sought_between_the_states():
+    # f' = 2 pi sin(4 pi u) is zero at 0, 1/2 and 1 alone, and 2 pi at its largest.
+    found = balance(scalar(D(u, t) + D(sp.sin(2 * sp.pi * u) ** 2, x)), (16,))
+    values = np.where(np.arange(16) < 8, 1.0, 0.0)[None]
+    limit = found.transport_limit(0.0, values) / 8
+    np.testing.assert_allclose(limit[[0, 7, 8, 15]], 2 * np.pi, rtol=0.05)
+    np.testing.assert_allclose(limit[[1, 6, 9, 14]], 0, atol=1e-12)
+    # The states beside the jump have no flux and no speed: it moves for what lies between.
+    assert np.abs(found.rate(0.0, values, (None,))).max() > 10
+
+
+def test_an_inflow_limits_the_step_at_its_time():
+    box = Box({t: (0, 1), x: (0, 1)})
+    found = balance(scalar(D(u, t) + D(u**2 / 2, x), box, [dirichlet(u, 10 * t, on="left")]), (10,))
+    for time in (0.0, 0.5, 1.0):
+        np.testing.assert_allclose(found.transport_limit(time, np.zeros((1, 10))), [100 * time, *[0] * 9])
+
+
+def test_a_flux_shared_with_diffusion_is_that_of_the_state_inside():
+    box = Box({t: (0, 1), x: (0, 1)})
+    found = balance(scalar(D(u, t) + D(u**2, x) - D(u, x, 2), box, [flux(u, 3)]), (10,))
+    values = np.full((1, 10), 2.0)
+    (leaving,) = found.leaving(0.0, values, (None,))
+    np.testing.assert_allclose(leaving[1], [4])
+    np.testing.assert_allclose(found.rate(0.0, values, (None,)), 0, atol=1e-12)
+    # With what was 5 at the start of the step, 5 - 4 leave a cell of length 1/10.
+    np.testing.assert_allclose(found.rate(0.0, values, (None,), (leaving + 1,))[0, -1], -10)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from pinnlab import Box, D, Problem, dirichlet, flux, initial, neumann
+from pinnlab import Box, D, Problem, UnsupportedProblem, dirichlet, flux, initial, neumann
 from pinnlab.cell_diffusion import CellDiffusion
 from pinnlab.cells import Cells
 from pinnlab.forms.hyperbolic import Hyperbolic
@@ -60,10 +60,36 @@ def test_coupled_unknowns_have_a_coupled_matrix():
     np.testing.assert_allclose(matrix, np.block([[second, 3 * second], [0 * second, 5 * second]]), atol=1e-13)
 
 
-def test_a_prescribed_flux_is_left_to_transport():
-    found = diffusion([D(u, t) - D(u, x, 2)], [u], LINE, [flux(u, 0)], (8,))
-    values = np.random.default_rng(0).uniform(1, 2, (1, 8))
-    assert found.rate(0.0, values).sum() == pytest.approx(0, abs=1e-11)
+def test_a_prescribed_flux_leaves_through_its_side_less_what_transport_takes():
+    found = diffusion([2 * D(u, t) - D(u, x, 2)], [u], LINE, [flux(u, 3, on="right"), flux(u, 1, on="left")], (10,))
+    values = np.ones((1, 10))
+    # The mass is 2 and h = 1/10.
+    np.testing.assert_allclose(found.rate(0.0, values)[0], [-5, *[0] * 8, -15], atol=1e-11)
+    # Transport takes 1/4 from the left to the right through both sides.
+    leaving = (np.full((2, 1), 0.25),)
+    np.testing.assert_allclose(found.rate(0.0, values, leaving)[0], [-7.5, *[0] * 8, -12.5], atol=1e-11)
+
+
+def test_the_sign_of_diffusivities_is_known_by_cell():
+    found = diffusion([D(u, t) - D((x - sp.Rational(1, 2)) * D(u, x), x)], [u], LINE, [dirichlet(u, 1)], (10,))
+    # At the lower faces; from the middle on nothing runs backwards.
+    np.testing.assert_allclose(found.lowest(0.0, np.ones((1, 10)), 0), np.arange(10) / 10 - 0.5, atol=1e-12)
+    # Eigenvalues 3 and -1.
+    equations = [D(u, t) - D(u, x, 2) - 2 * D(v, x, 2), D(v, t) - 2 * D(u, x, 2) - D(v, x, 2)]
+    found = diffusion(equations, [u, v], CIRCLE, [], (8,))
+    np.testing.assert_allclose(found.lowest(0.0, np.ones((2, 8)), 0), -1)
+
+
+def test_slopes_that_a_prescribed_flux_leaves_unknown_are_refused():
+    equations = [D(u, t) - D(u, x, 2) - 3 * D(v, x, 2), D(v, t) - 5 * D(v, x, 2)]
+    with pytest.raises(UnsupportedProblem, match=r"along x holds the derivative of v by x, which flux\(v, …\)"):
+        diffusion(equations, [u, v], LINE, [dirichlet(u, 0), flux(v, 1)], (8,)).require_known_slopes()
+    diffusion(equations, [u, v], LINE, [flux(u, 1), neumann(v, 1)], (8,)).require_known_slopes()
+    box = Box({t: (0, 1), x: (0, 1), y: (0, 1)})
+    mixed = D(w, t) - D(D(w, x) + D(w, y) / 2, x) - D(D(w, y) + D(w, x) / 2, y)
+    with pytest.raises(UnsupportedProblem, match="derivative of w by y"):
+        diffusion([mixed], [w], box, [flux(w, 0)], (8, 8)).require_known_slopes()
+    diffusion([D(w, t) - D(w, x, 2) - D(w, y, 2)], [w], box, [flux(w, 0)], (8, 8)).require_known_slopes()
 
 
 def test_the_limit_is_that_of_eulers_method():

@@ -84,3 +84,11 @@ def test_multigrid_and_factorisation_agree_on_either_sign_of_the_equation(sign):
     rhs = np.random.default_rng(0).random(len(s.free))
     direct, iterated = Direct(matrix).solve(rhs), Multigrid(matrix, near_kernel(s)).solve(rhs)
     np.testing.assert_allclose(iterated, direct, atol=1e-9 * np.abs(direct).max())
+
+
+def test_one_correction_is_enough_only_if_the_matrices_do_not_change_in_time():
+    w = sp.Function("w")(t, x)
+    for coefficient, expected in ((2, True), (1 + t, False), (1 + w**2, False)):
+        problem = Problem("p", [D(w, t) - D(coefficient * D(w, x), x)], [w], Box({t: (0, 1), x: (0, 1)}),
+                          [initial(w, 0), dirichlet(w, 0)], t)  # fmt: skip
+        assert Evolution(system(problem, [1], 0.3)).is_linear == expected

@@ -15,6 +15,9 @@ from pinnlab.domain.shape import Shape, check_same_coordinates
 from pinnlab.meshing.curves import Curve
 from pinnlab.meshing.surfaces import Surface
 
+# Curves nearer than this, as a share of the extent, coincide.
+ON_CURVE = 1e-7
+
 
 @dataclass(frozen=True, init=False)
 class Combination(Shape):
@@ -41,10 +44,18 @@ class Combination(Shape):
             raise ValueError(f"{who}: shapes of the plane or of space can be combined, not {operands[0]}")
         object.__setattr__(self, "operands", operands)
         self.sample(1, np.random.default_rng(0))
-        left = set(self.pieces)
         for o in operands:
-            if not {p.piece for p in o.parts} & left:
+            if not self._is_left(o):
                 raise ValueError(f"{self}: nothing of {o} is left in it; drop it, or check where it lies")
+
+    def _is_left(self, operand: Shape) -> bool:
+        """Whether a part of an operand's boundary bounds the result; names would not tell, since they may be shared."""
+        if len(self.coordinates) == 3:
+            rng = np.random.default_rng(0)
+            return any(len(self._kept(s, 2_000, rng)[0]) for s in operand.parts if isinstance(s, Surface))
+        middles = np.concatenate([c.at(np.array([0.5])) for c in self.outline])
+        curves = [c for c in operand.parts if isinstance(c, Curve)]
+        return any(bool((c.distance(middles) <= ON_CURVE * self.extent).any()) for c in curves)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self.operands))})"

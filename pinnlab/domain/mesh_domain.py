@@ -32,7 +32,7 @@ class MeshDomain(Domain):
         path: The file; its suffix tells the format.
         coordinates: One symbol for each dimension of the cells.  Where the file has more coordinates, as gmsh writes
             three in the plane, these must be constant and are dropped.
-        groups: The groups that become pieces; all if not said.  A facet may be in one of them only.
+        groups: The groups that become pieces, or the name of one; all if not said.  A facet may be in one of them only.
 
     Raises:
         ValueError: If the file is missing, damaged, of an unknown format, or without cells of that dimension; if it
@@ -44,8 +44,11 @@ class MeshDomain(Domain):
     cells: Mesh
     origin: str
 
-    def __init__(self, path: str | Path, coordinates: Iterable[sp.Symbol], groups: Iterable[str] | None = None) -> None:
+    def __init__(
+        self, path: str | Path, coordinates: Iterable[sp.Symbol], groups: str | Iterable[str] | None = None
+    ) -> None:
         variables = _checked(coordinates)
+        groups = (groups,) if isinstance(groups, str) else groups
         self._set(read_mesh(path, len(variables), groups), variables, Path(path).name)
 
     @classmethod

@@ -28,13 +28,14 @@ class _Round(Shape):
 
     def __init__(self, centre: Mapping[sp.Symbol, Any], radius: float, name: str) -> None:
         who, axes = type(self).__name__, self._axes()
-        if len(centre) != axes or not all(isinstance(c, sp.Symbol) for c in centre):
+        if not isinstance(centre, Mapping) or len(centre) != axes or not all(isinstance(c, sp.Symbol) for c in centre):
             raise ValueError(f"{who}: the centre must name {axes} coordinates, as in {{x: 0, y: 0, …}}; got {centre!r}")
-        values = {c: float(v) for c, v in centre.items()}
-        if not all(map(math.isfinite, values.values())) or not (math.isfinite(radius) and radius > 0):
-            raise ValueError(f"{who}: needs a finite centre and a positive radius, got {values} and {radius!r}")
+        values = {c: _number(who, f"the centre's {c}", v) for c, v in centre.items()}
+        length = _number(who, "the radius", radius)
+        if length <= 0:
+            raise ValueError(f"{who}: needs a positive radius, got {radius!r}")
         object.__setattr__(self, "centre", values)
-        object.__setattr__(self, "radius", float(radius))
+        object.__setattr__(self, "radius", length)
         object.__setattr__(self, "name", name)
 
     @staticmethod
@@ -160,11 +161,12 @@ class Polygon(Shape):
         name: str = "polygon",
         names: Sequence[str] = (),
     ) -> None:
-        corners = tuple((float(a), float(b)) for a, b in vertices)
+        if not all(isinstance(v, Sequence | np.ndarray | sp.Tuple) and len(v) == 2 for v in vertices):
+            raise ValueError("Polygon: each vertex needs two numbers, as in [(0, 0), (1, 0), (0, 1)]")
+        first, second = ([_number("Polygon", "a coordinate of a vertex", v[k]) for v in vertices] for k in (0, 1))
+        corners = tuple(zip(first, second, strict=True))
         if len(coordinates) != 2 or len(corners) < 3:
             raise ValueError(f"Polygon: needs two coordinates and three or more vertices, got {len(corners)}")
-        if not np.isfinite(corners).all():
-            raise ValueError("Polygon: a vertex is not finite")
         if names and len(names) != len(corners):
             raise ValueError(f"Polygon: {len(names)} names for {len(corners)} edges; give one for each, or one name=")
         object.__setattr__(self, "axes", tuple(coordinates))
@@ -219,6 +221,17 @@ class Polygon(Shape):
     def solid(self, kernel: Any) -> list[tuple[int, int]]:
         """A polygon is no solid."""
         raise UnsupportedProblem(f"{self} lies in the plane; combine it with shapes of the plane")
+
+
+def _number(who: str, what: str, value: Any) -> float:
+    """A finite number, given as one or as a sympy constant."""
+    try:
+        number = math.nan if isinstance(value, str | bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{who}: {what} must be a finite number, got {value!r}")
+    return number
 
 
 def _area(corners: np.ndarray) -> float:

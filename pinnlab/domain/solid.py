@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from pinnlab.meshing.structured import check_size, oriented
 from pinnlab.meshing.surfaces import Surface
 
 TETRAHEDRON = 4
+# Elements around a full circle, at least.
+AROUND = 12
 
 
 def solid_mesh(shape: Shape, size: float) -> Mesh:
@@ -57,7 +60,9 @@ def _tetrahedra(gmsh: Any, shape: Shape, size: float) -> tuple[np.ndarray, np.nd
         shape.solid(gmsh.model.occ)
         gmsh.model.occ.synchronize()
         gmsh.option.setNumber("Mesh.MeshSizeMax", size)
-        gmsh.option.setNumber("Mesh.MeshSizeFromCurvature", 12)
+        # In proportion to the fineness, so that small balls are refined with the rest.
+        around = max(AROUND, math.ceil(1.5 * shape.extent / size))
+        gmsh.option.setNumber("Mesh.MeshSizeFromCurvature", around)
         gmsh.model.mesh.generate(3)
         tags, flat, _ = gmsh.model.mesh.getNodes()
         _, vertices = gmsh.model.mesh.getElementsByType(TETRAHEDRON)

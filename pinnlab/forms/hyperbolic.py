@@ -92,6 +92,10 @@ class Hyperbolic:
         """Whether there is any flux of first derivatives."""
         return any(g != 0 for axis in self.diffusion for g in axis)
 
+    def diffuses(self, axis: int) -> tuple[bool, ...]:
+        """For each unknown whether its flux along an axis holds first derivatives."""
+        return tuple(g != 0 for g in self.diffusion[axis])
+
     @property
     def is_transporting(self) -> bool:
         """Whether there is any flux but that of derivatives."""

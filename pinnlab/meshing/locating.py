@@ -1,4 +1,4 @@
-"""Which points lie in a mesh."""
+"""Which points lie in a mesh, and in which of its simplices."""
 
 from __future__ import annotations
 
@@ -51,28 +51,34 @@ class Membership:
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """Whether each of `points (n, dim)` lies in the closed mesh."""
+        return self.holders(points) >= 0
+
+    def holders(self, points: np.ndarray) -> np.ndarray:
+        """The number of a simplex that holds each of `points (n, dim)`, or -1, as `(n,)`."""
         points = np.asarray(points, dtype=np.float64)
         chunks = np.array_split(points, max(1, math.ceil(len(points) / _CHUNK)))
         return np.concatenate([self._chunk(p) for p in chunks])
 
     def _chunk(self, points: np.ndarray) -> np.ndarray:
-        found = np.zeros(len(points), dtype=bool)
+        found = np.full(len(points), -1)
         left = np.flatnonzero(np.isfinite(points).all(axis=1))
         if len(left):
             # The bound spares a long search for points that are far outside.
             farthest = max(reach for *_, reach in self.levels)
             cells = self.nearest.query(points[left], range(1, NEAREST + 1), distance_upper_bound=farthest)[1]
             row, column = np.nonzero(cells < len(self.corners))
-            found[left[row[self._within(points[left[row]], cells[row, column])]]] = True
+            inside = self._within(points[left[row]], cells[row, column])
+            found[left[row[inside]]] = cells[row, column][inside]
         for tree, own, reach in self.levels:
-            left = left[~found[left]]
+            left = left[found[left] < 0]
             if not len(left):
                 break
             near = tree.query_ball_point(points[left], reach)
             which = np.repeat(left, [len(n) for n in near])
             if len(which):
                 cells = own[np.concatenate(near).astype(np.int64)]
-                found[which[self._within(points[which], cells)]] = True
+                inside = self._within(points[which], cells)
+                found[which[inside]] = cells[inside]
         return found
 
     def _within(self, points: np.ndarray, cells: np.ndarray) -> np.ndarray:

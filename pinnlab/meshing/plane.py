@@ -46,6 +46,8 @@ def plane_mesh(curves: Sequence[Curve], size: float) -> Mesh:
     check_size(size)
     # A triangulation from scratch costs a hundred times a subdivision.
     triangles_wanted = 4 / math.sqrt(3) * abs(enclosed_area(curves)) / size**2
+    if triangles_wanted / 2 > MAX_VERTICES:
+        raise ValueError(f"mesh: edges of {size:g} ask for {triangles_wanted / 2:.2g} vertices; take a larger size")
     halvings = max(0, math.ceil(math.log(triangles_wanted / TRIANGULATED, 4)))
     spacing = Spacing.along(curves, size * 2**halvings)
     rim = Rim.of(curves, spacing)

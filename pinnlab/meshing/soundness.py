@@ -16,6 +16,8 @@ REST = "boundary"
 SAME_PLACE = 1e-10
 # Cells with less volume than this, as a fraction of the power of their longest side, are flat.
 FLAT = 1e-12
+# Vertices closer than this to a facet, as a share of its size, lie on it.
+ON_FACET = 1e-6
 _CORNERS = ((3, 0, 1), (0, 1, 2), (1, 2, 3), (2, 3, 0))
 
 
@@ -33,8 +35,8 @@ def sound(points: np.ndarray, cells: np.ndarray, kind: str, groups: Mapping[str,
         groups: Name → facets `(f, j)` by their vertices.
 
     Raises:
-        ValueError: For flat, inverted or overlapping cells, vertices at one place, parts that do not hang together,
-            facets that belong to no cell or to two groups, groups that are partly inside.
+        ValueError: For flat, inverted or overlapping cells, vertices at one place or in the middle of a facet, parts
+            that do not hang together, facets that belong to no cell or to two groups, groups that are partly inside.
     """
     if kind not in FACETS:
         raise ValueError(f"cells of kind {kind!r} cannot be used; write the mesh with {', '.join(FACETS)} cells")
@@ -42,6 +44,7 @@ def sound(points: np.ndarray, cells: np.ndarray, kind: str, groups: Mapping[str,
     _refuse_vertices_at_one_place(mesh)
     facets = Facets.of(mesh)
     _refuse_shared_facets(mesh, facets)
+    _refuse_hanging(mesh, facets)
     _refuse_parts(mesh, facets)
     return Mesh(mesh.points, mesh.cells, kind, _pieces(mesh, facets))
 
@@ -178,6 +181,36 @@ def _normals(mesh: Mesh, facets: np.ndarray) -> np.ndarray:
         along = corners[:, 1] - corners[:, 0]
         return np.stack([along[:, 1], -along[:, 0]], axis=1)
     return np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+
+
+def _refuse_hanging(mesh: Mesh, facets: Facets) -> None:
+    """A vertex in the middle of a facet parts the cells on its two sides: both are then boundary, without a gap."""
+    if mesh.dim == 1:
+        return
+    boundary = facets.boundary
+    corners = mesh.points[boundary]
+    middles = corners.mean(axis=1)
+    reach = np.linalg.norm(corners - middles[:, None], axis=2).max(axis=1)
+    vertices = np.unique(boundary)
+    near = scipy.spatial.cKDTree(mesh.points[vertices]).query_ball_point(middles, reach * (1 + ON_FACET))
+    owner = np.repeat(np.arange(len(boundary)), [len(n) for n in near])
+    vertex = vertices[np.concatenate(near).astype(np.int64)]
+    foreign = (boundary[owner] != vertex[:, None]).all(axis=1)
+    owner, vertex = owner[foreign], vertex[foreign]
+    # Barycentric coordinates of the foot of the perpendicular on the facet, and the distance from there.
+    edges = corners[owner, 1:] - corners[owner, :1]
+    gap = mesh.points[vertex] - corners[owner, 0]
+    gram = np.einsum("qid,qjd->qij", edges, edges)
+    local = np.linalg.solve(gram, np.einsum("qid,qd->qi", edges, gap)[..., None])[..., 0]
+    away = np.linalg.norm(gap - np.einsum("qi,qid->qd", local, edges), axis=1)
+    inside = (local >= -ON_FACET).all(axis=1) & (local.sum(axis=1) <= 1 + ON_FACET)
+    hanging = inside & (away <= ON_FACET * reach[owner])
+    if hanging.any():
+        first = int(np.argmax(hanging))
+        raise ValueError(
+            f"vertex {vertex[first]} at {_place(mesh.points[vertex[first]])} hangs in the middle of the facet at "
+            f"{_place(middles[owner[first]])}, so that the cells beside it do not hang together; close the refinement"
+        )
 
 
 def _refuse_parts(mesh: Mesh, facets: Facets) -> None:

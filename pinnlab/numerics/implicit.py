@@ -42,7 +42,7 @@ class ImplicitSystem(Protocol):
 
     @property
     def is_linear(self) -> bool:
-        """Whether G is affine in y, so that one correction solves a step."""
+        """Whether M y' + G is affine with matrices that do not change in time, so that one correction solves a step."""
 
     def residual(self, t: float, y: np.ndarray, rate: np.ndarray) -> np.ndarray:
         """M y' + G(t, y)."""

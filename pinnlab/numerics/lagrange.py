@@ -10,14 +10,14 @@ import numpy as np
 import scipy  # its submodules load when they are first used
 from scipy.sparse import csr_array
 
+from pinnlab.meshing.locating import Membership
 from pinnlab.meshing.mesh import Mesh
-from pinnlab.meshing.quality import facet_keys
+from pinnlab.meshing.quality import SIMPLICES, facet_keys
 from pinnlab.numerics.reference_element import CELL_TYPES, FACET_KIND, ReferenceElement
 
 _CHUNK = 1 << 15
-# Cells whose centres are nearest to a point are tried first; more only where none of them holds the point.
-_CANDIDATES = (4, 16, 64)
-_INSIDE = 1e-9
+# For a point outside of the mesh so many cells with the nearest centres are looked at.
+_CANDIDATES = 64
 _NEWTON = 12
 _REMEMBERED = 1 << 17
 
@@ -137,27 +137,24 @@ class LagrangeSpace:
 
     def locate(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """For each of `points (q, dim)` the cell that holds it, or the nearest one, and its local coordinates there."""
-        q = len(points)
-        cells, local = np.zeros(q, dtype=np.int64), np.zeros_like(points)
-        excess = np.full(q, np.inf)
-        left = np.arange(q)
-        for number in _CANDIDATES:
-            if not len(left):
-                break
-            number = min(number, len(self.mesh.cells))
-            found = self._tree.query(points[left], k=number)[1].reshape(len(left), number)
-            trial = self._pulled_back(found, points[left])
-            # Distances are compared in units of length, since cells differ in size.
-            outside = np.maximum(self.element.excess(trial), 0.0) * self._diameters[found]
-            outside = np.where(np.isfinite(outside), outside, np.inf)
-            best = outside.argmin(axis=1)
-            rows = np.arange(len(left))
-            better = outside[rows, best] < excess[left]
-            chosen = left[better]
-            cells[chosen], local[chosen] = found[rows, best][better], trial[rows, best][better]
-            excess[chosen] = outside[rows, best][better]
-            left = left[excess[left] > _INSIDE * self._diameters[cells[left]]]
+        simplex = self._membership.holders(points)
+        cells = np.maximum(simplex, 0) // len(SIMPLICES[self.mesh.kind])
+        local = self._pulled_back(cells[:, None], points)[:, 0]
+        outside = np.flatnonzero(simplex < 0)
+        if len(outside):
+            cells[outside], local[outside] = self._nearest(points[outside])
         return cells, local
+
+    def _nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """For `points (q, dim)` outside of the mesh the nearest cells, and the local coordinates there."""
+        number = min(_CANDIDATES, len(self.mesh.cells))
+        found = self._tree.query(points, k=number)[1].reshape(len(points), number)
+        trial = self._pulled_back(found, points)
+        # Distances are compared in units of length, since cells differ in size.
+        excess = np.maximum(self.element.excess(trial), 0.0) * self._diameters[found]
+        best = np.where(np.isfinite(excess), excess, np.inf).argmin(axis=1)
+        rows = np.arange(len(points))
+        return found[rows, best], trial[rows, best]
 
     def _located(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As `locate`, remembering the last points: values and derivatives are asked for at the same ones."""
@@ -201,7 +198,7 @@ class LagrangeSpace:
             local = np.clip(local + step, -20.0, 20.0)
             if np.abs(step).max(initial=0.0) < 1e-14:
                 break
-        return local.reshape(*cells.shape, -1)
+        return local.reshape(*cells.shape, self.mesh.dim)
 
     def _jacobian(self, cells: np.ndarray, local: np.ndarray) -> np.ndarray:
         """∂x_d/∂ξ_s `(q, d, s)`."""
@@ -218,6 +215,10 @@ class LagrangeSpace:
     @cached_property
     def _tree(self) -> scipy.spatial.cKDTree:
         return scipy.spatial.cKDTree(self.mesh.points[self.mesh.cells].mean(axis=1))
+
+    @cached_property
+    def _membership(self) -> Membership:
+        return Membership.of(self.mesh)
 
     @cached_property
     def _diameters(self) -> np.ndarray:

@@ -20,6 +20,10 @@ _SYMMETRIC = 1e-12
 _DIAGONAL = 1e-3
 _COARSEST = 500
 _RESTART = 60
+# Share of a known vector that may be lost when it is solved for.
+_LOST = 1e-3
+# Matrix times near-kernel, relative to both, that is zero up to rounding.
+_ANNIHILATED = 1e-13
 
 
 class LinearSolver(Protocol):
@@ -37,7 +41,8 @@ class Direct:
         matrix: Square `(n, n)`.
 
     Raises:
-        SolveFailed: If the matrix is singular to rounding, or holds numbers that are not finite.
+        SolveFailed: If the matrix is singular to rounding, so that a known vector cannot be found again, or holds
+            numbers that are not finite.
     """
 
     def __init__(self, matrix: csr_array) -> None:
@@ -54,6 +59,14 @@ class Direct:
             raise SolveFailed(_SINGULAR_TEXT) from None
         pivots = np.abs(self._factor.U.diagonal())
         if pivots.min(initial=1.0) < SINGULAR * pivots.max(initial=0.0):
+            raise SolveFailed(_SINGULAR_TEXT)
+        self._require_regular()
+
+    def _require_regular(self) -> None:
+        """Pivots need not tell: solve for a known vector, of which a singular matrix loses a part."""
+        known = _known(self._matrix.shape[0])
+        found = self._factor.solve(self._matrix @ known)
+        if not np.linalg.norm(found - known) <= _LOST * np.linalg.norm(known):
             raise SolveFailed(_SINGULAR_TEXT)
 
     def solve(self, rhs: np.ndarray) -> np.ndarray:
@@ -74,6 +87,9 @@ class Multigrid:
         matrix: Square `(n, n)`; symmetric ones must be definite.
         near_kernel: Functions that the operator hardly changes, by their values `(n, k)`: constants, rigid motions.
 
+    Raises:
+        SolveFailed: If the operator annihilates one of them, or a combination of them.
+
     [1] P. Vanek, J. Mandel, M. Brezina, Computing 56 (1996) 179-196.
     """
 
@@ -88,6 +104,7 @@ class Multigrid:
         self._sign = -1.0 if self.matrix.diagonal().sum() < 0 else 1.0
         matrix = csr_array(self._sign * self.matrix)
         self._symmetric = is_symmetric(matrix)
+        _refuse_kernel(matrix, self.near_kernel)
         # Not the default, which estimates spectral radii from random vectors: equal runs must agree bit for bit.
         smoother = ("gauss_seidel", {"sweep": "symmetric"})
         self._hierarchy = pyamg.smoothed_aggregation_solver(
@@ -133,6 +150,19 @@ def require_finite(matrix: csr_array) -> None:
     """Raise SolveFailed unless all entries are finite."""
     if not np.isfinite(matrix.data).all():
         raise SolveFailed("the linearised equations are not finite; are they singular at the iterate?")
+
+
+def _known(n: int) -> np.ndarray:
+    """A vector `(n,)` that has a part in every direction: neither constant nor linear in any coordinate."""
+    return 1.0 + 0.5 * np.sin(1.7 * np.arange(n, dtype=float) ** 1.3)
+
+
+def _refuse_kernel(matrix: csr_array, near_kernel: np.ndarray) -> None:
+    """Raise SolveFailed if a combination of the columns `(n, k)` is annihilated up to rounding."""
+    basis, _ = np.linalg.qr(near_kernel)
+    gains = np.linalg.svd(matrix @ basis, compute_uv=False)
+    if gains.min(initial=1.0) <= _ANNIHILATED * float(abs(matrix).max()):
+        raise SolveFailed(_SINGULAR_TEXT)
 
 
 def is_symmetric(matrix: csr_array) -> bool:

@@ -31,6 +31,8 @@ MOST_UNKNOWNS = {1: 400_000, 2: 250_000, 3: 400_000}
 # In space a factor of 2 would be 8 times the cells.
 REFINEMENT_IN_SPACE = {1: 2.0, 2: 2.0, 3: 1.5}
 REFINEMENT_IN_TIME = 8.0
+# So many times the facets are to be on each piece of a refined mesh.
+MORE_FACETS = 1.5
 MAX_SNAPSHOTS = 1600
 # Newton's method is done when the correction is this small beside the solution, or rounding keeps it from shrinking.
 CORRECTION = 1e-12
@@ -103,11 +105,13 @@ class FiniteElement(Refinable):
     iterations: int = 30
 
     def __post_init__(self) -> None:
+        for name in ("degree", "cells", "snapshots", "iterations"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+                raise ValueError(f"FiniteElement: {name} must be a positive whole number, got {value!r}")
+            object.__setattr__(self, name, int(value))
         if self.degree not in (1, 2):
             raise ValueError(f"FiniteElement: degree must be 1 or 2, got {self.degree!r}")
-        for name in ("cells", "snapshots", "iterations"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"FiniteElement: {name} must be positive, got {getattr(self, name)!r}")
         if not isinstance(self.time, ImplicitMethod):
             raise ValueError(f"FiniteElement: time must be Bdf2(…) or Theta(…), got {self.time!r}")
 
@@ -142,8 +146,11 @@ class FiniteElement(Refinable):
         return EvolutionMethod(problem, system, self.time, self.snapshots)
 
     def finer_in_space(self, problem: Problem) -> FiniteElement | None:
-        """Twice the cells along each axis, one and a half times in space; more until the mesh does have more cells."""
-        form, finer, now = WeakForm.of(problem), self, len(self._mesh(problem).cells)
+        """Twice the cells along each axis, one and a half times in space; more until the boundary is refined too.
+
+        Small circles have some edges however coarse the mesh is; twice the cells elsewhere would leave them so.
+        """
+        form, finer, now = WeakForm.of(problem), self, self._mesh(problem)
         dim = len(problem.space)
         most = MOST_UNKNOWNS[dim] if form.flow is None else MOST_IN_SADDLE_POINTS[dim]
         while True:
@@ -151,7 +158,7 @@ class FiniteElement(Refinable):
             mesh = finer._mesh(problem)
             if sum(LagrangeSpace(mesh, d).n for d in finer._degrees(form)) > most:
                 return None
-            if len(mesh.cells) > now:
+            if _is_refined(now, mesh):
                 return finer
 
     def finer_in_time(self, problem: Problem) -> FiniteElement | None:
@@ -180,6 +187,13 @@ def extent(problem: Problem) -> float:
     return float(np.ptp(points, axis=0).max())
 
 
+def _is_refined(now: Mesh, mesh: Mesh) -> bool:
+    """Whether a mesh has more cells than the one now, and clearly more facets on every piece of the boundary."""
+    if len(mesh.cells) <= len(now.cells):
+        return False
+    return mesh.dim == 1 or all(len(mesh.pieces[name]) >= MORE_FACETS * len(f) for name, f in now.pieces.items())
+
+
 @dataclass(frozen=True)
 class NewtonMethod(Method[NewtonState]):
     """`FiniteElement` compiled for a steady problem."""
@@ -198,6 +212,8 @@ class NewtonMethod(Method[NewtonState]):
 
         [1] P. Deuflhard, Newton Methods for Nonlinear Problems, Springer (2011), section 3.3.
         """
+        if not state.iteration:
+            self.system.require_finite(0.0)
         residual = self._residual(state.values)
         if state.iteration == self.iterations:
             raise self._stalled(state, residual)
@@ -258,8 +274,15 @@ class NewtonMethod(Method[NewtonState]):
         raise self._stalled(state, residual)
 
     def _stalled(self, state: NewtonState, residual: np.ndarray) -> SolveFailed:
+        size = float(np.linalg.norm(residual))
+        if self._is_linear:
+            return SolveFailed(
+                f"the linear system of {self.problem.name!r} keeps a residual of {size:.3g} after {state.iteration} "
+                "corrections: its coefficients are not finite somewhere, or it is singular to rounding; check them, "
+                "or use fewer cells"
+            )
         return SolveFailed(
-            f"Newton stalls at residual {float(np.linalg.norm(residual)):.3g} after {state.iteration} iterations on "
+            f"Newton stalls at residual {size:.3g} after {state.iteration} iterations on "
             f"{self.problem.name!r}; start from a weaker nonlinearity (a smaller Reynolds number, say), use more "
             "cells, or declare the evolution in time and let it settle"
         )
@@ -309,6 +332,7 @@ class EvolutionMethod(Method[EvolutionState]):
         until = float(self.times[len(state.values)])
         start, values, rates = state.integrator, state.values, state.rates
         if len(values) == 1:
+            self.system.require_finite(start.t)
             start = self.time.start(self._evolution, start.t, start.y, until)
             values, rates = [start.y], [start.rate]
         reached = self.time.advance(self._evolution, start, until)

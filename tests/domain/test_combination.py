@@ -85,3 +85,13 @@ def test_json_of_a_shape_that_is_unknown_or_too_deep_is_refused():
 def test_combinations_that_make_no_sense_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_shape_without_effect_is_noticed_behind_another_of_its_name():
+    inner, outer = Disk({x: 0.5, y: 0.5}, 0.1), Disk({x: 5, y: 5}, 0.1)
+    with pytest.raises(ValueError, match=r"nothing of Disk\(\{x: 5, y: 5\}.* is left"):
+        Difference(SQUARE, inner, outer)
+    cube = Box({x: (0, 1), y: (0, 1), z: (0, 1)})
+    balls = [Ball({x: c, y: c, z: c}, 0.2) for c in (0.5, 5)]
+    with pytest.raises(ValueError, match=r"nothing of Ball\(\{x: 5, y: 5, z: 5\}.* is left"):
+        Difference(cube, *balls)

@@ -202,3 +202,10 @@ def test_coordinates_are_checked(part):
         MeshDomain(MESHES / "l_shape.msh", ("x", "y"))
     with pytest.raises(ValueError, match="one to three"):
         MeshDomain(MESHES / "l_shape.msh", ())
+
+
+def test_one_group_may_be_given_by_its_name():
+    path = Path(__file__).parents[2] / "meshes" / "l_shape.msh"
+    every = MeshDomain(path, (x, y))
+    name = next(iter(every.cells.pieces))
+    assert MeshDomain(path, (x, y), groups=name) == MeshDomain(path, (x, y), groups=[name])

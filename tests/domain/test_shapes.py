@@ -49,7 +49,7 @@ def test_a_reversed_polygon_keeps_the_names_of_its_edges():
         (lambda: Disk({x: 0}, 1), "must name 2 coordinates"),
         (lambda: Ball({x: 0, y: 0}, 1), "must name 3 coordinates"),
         (lambda: Disk({x: 0, y: 0}, 0), "a positive radius"),
-        (lambda: Disk({x: 0, y: np.nan}, 1), "a finite centre"),
+        (lambda: Disk({x: 0, y: np.nan}, 1), "a finite number"),
         (lambda: Polygon((x, y), [(0, 0), (1, 1)]), "three or more vertices"),
         (lambda: Polygon((x, y), [(0, 0), (1, 1), (1, 0), (0, 1)]), "edges 1 and 3 cross or touch"),
         (lambda: Polygon((x, y), [(0, 0), (0, 0), (1, 0)]), "neighbouring vertices coincide"),
@@ -60,3 +60,19 @@ def test_a_reversed_polygon_keeps_the_names_of_its_edges():
 def test_shapes_that_make_no_sense_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Disk({x: 0, y: 0}, radius="1"), "Disk: the radius must be a finite number, got '1'"),
+        (lambda: Disk({x: "a", y: 0}, radius=1), "Disk: the centre's x must be a finite number"),
+        (lambda: Disk((0, 0), radius=1), "Disk: the centre must name 2 coordinates"),
+        (lambda: Polygon((x, y), [(0, "a"), (1, 0), (1, 1)]), "Polygon: a coordinate of a vertex .*'a'"),
+        (lambda: Polygon((x, y), [(0, 0, 0), (1, 0, 0), (1, 1, 0)]), "Polygon: each vertex needs two numbers"),
+    ],
+)
+def test_arguments_that_are_no_numbers_are_refused_in_words(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+    assert Disk({x: 0, y: 0}, radius=sp.Rational(1, 2)).radius == 0.5

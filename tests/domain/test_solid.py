@@ -39,3 +39,10 @@ def test_an_intersection_of_three_solids_is_their_common_part():
         Ball({x: 0, y: 0, z: 0}, 1), Box({x: (0, 2), y: (-2, 2), z: (0, 2)}), Box({x: (-2, 2), y: (0, 2), z: (-2, 2)})
     )
     assert volumes(eighth.mesh(0.15)).sum() == pytest.approx(math.pi / 6, rel=0.02)
+
+
+def test_a_small_ball_is_refined_with_the_rest():
+    pytest.importorskip("gmsh", exc_type=(ImportError, OSError))
+    pricked = Difference(Box({x: (0, 1), y: (0, 1), z: (0, 1)}), Ball({x: 0.5, y: 0.5, z: 0.5}, 0.05, "hole"))
+    coarse, fine = (len(pricked.mesh(size).pieces["hole"]) for size in (1 / 8, 1 / 12))
+    assert fine >= 1.5 * coarse

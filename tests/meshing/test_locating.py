@@ -67,3 +67,9 @@ def test_points_that_are_no_numbers_are_outside_and_no_points_are_none():
     inside = Membership.of(box_mesh(np.zeros(2), np.ones(2), 0.5, [None, None]))
     assert inside(np.array([[np.nan, 0.5], [np.inf, 0.5], [0.5, 0.5]])).tolist() == [False, False, True]
     assert inside(np.empty((0, 2))).shape == (0,)
+
+
+def test_the_simplex_that_holds_a_point_is_named():
+    mesh = Mesh(np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]]), np.array([[0, 1, 2], [0, 2, 3]]), "triangle")
+    found = Membership.of(mesh).holders(np.array([[0.9, 0.1], [0.1, 0.9], [2.0, 0.5], [np.nan, 0.5]]))
+    assert found.tolist() == [0, 1, -1, -1]

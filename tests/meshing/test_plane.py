@@ -62,3 +62,8 @@ def test_vertices_of_the_boundary_are_the_ends_of_its_curves():
     assert all(isinstance(c, Segment) for c in SQUARE)
     for corner in [[0, 0], [1, 0], [1, 1], [0, 1]]:
         assert (mesh.points == corner).all(axis=1).any()
+
+
+def test_a_size_that_would_fill_the_memory_is_refused_at_once():
+    with pytest.raises(ValueError, match=r"mesh: edges of 1e-05 ask for .* vertices; take a larger size"):
+        plane_mesh(SQUARE, 1e-5)

@@ -153,3 +153,13 @@ def test_facets_turn_outwards_whichever_way_they_came():
     assert {k: v.tolist() for k, v in outward(mesh).pieces.items()} == {"a": [[0, 1], [1, 2]], "b": [[3, 0]]}
     with pytest.raises(ValueError, match=r"'c' has a facet at \(0.5, 0.5\) that is not on the boundary"):
         outward(Mesh(SQUARE, TWO, "triangle", {"c": [[0, 2]]}))
+
+
+def test_a_vertex_in_the_middle_of_a_facet_is_refused():
+    # Two large triangles on the left; on the right the common side is halved, and one cell ties the halves together.
+    points = [[0, 0], [1, 0], [1, 1], [0, 1], [1, 0.5], [2, 0], [2, 1], [0.5, 1.5]]
+    cells = [[0, 1, 2], [0, 2, 3], [1, 5, 4], [5, 6, 4], [4, 6, 2], [3, 2, 7], [2, 6, 7]]
+    refused(r"vertex 4 at \(1, 0.5\) hangs in the middle of the facet at \(1, 0.5\).*refinement", points, cells)
+    # In space: a tetrahedron on each side of x = 0, tied by a third; vertex 5 lies on a facet of the first.
+    points = [[0, 0, 0], [0, 1, 0], [0, 0, 1], [-1, 0, 0], [0, 0.25, 0.25], [1, 0, 0]]
+    refused("hangs in the middle", points, [[0, 2, 1, 3], [0, 1, 4, 5]], "tetra")

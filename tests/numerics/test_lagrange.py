@@ -118,3 +118,17 @@ def test_points_are_found_in_meshes_whose_cells_differ_much_in_size():
 def test_derivatives_beyond_the_degree_are_refused():
     with pytest.raises(ValueError, match="degree 1"):
         LagrangeSpace(simplices(2), 1).interpolation(np.zeros((1, 2)), (1, 1))
+
+
+def test_a_point_of_a_large_cell_beside_thousands_of_tiny_ones_is_found():
+    # The centres of 200 thin triangles on the rim of the large one are all nearer to the point than its own.
+    rim = np.linspace(0, 1, 201)
+    low = np.concatenate([np.stack([rim, 0 * rim], 1), np.stack([rim, 0 * rim - 1e-3], 1), [[0.5, 30.0]]])
+    k = np.arange(200)
+    strip = np.concatenate([np.stack([k + 201, k + 202, k], 1), np.stack([k + 202, k + 1, k], 1)])
+    fan = np.stack([k, k + 1, np.full(200, 402)], 1)
+    space = LagrangeSpace(Mesh(low, np.concatenate([strip, fan]), "triangle"), 1)
+    targets = np.stack([np.linspace(0.01, 0.99, 300), np.full(300, 1e-2)], axis=1)
+    cells, local = space.locate(targets)
+    assert np.all(space.element.excess(local) < 1e-9)
+    assert np.all(cells >= 400)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array, diags_array, eye_array, kron
+from scipy.sparse import bmat, csr_array, diags_array, eye_array, kron
 
 from pinnlab.errors import SolveFailed
 from pinnlab.numerics.linear_solve import Direct, Multigrid, is_symmetric
@@ -63,3 +63,30 @@ def test_multigrid_that_does_not_converge_says_so():
     matrix = csr_array(laplacian(40) - 1.2345 * eye_array(1600))
     with pytest.raises(SolveFailed, match=r"1600 unknowns.*indefinite"):
         Multigrid(matrix, np.ones((1600, 1))).solve(np.ones(1600))
+
+
+def free_pair(n, gap=0.0):
+    """Two Laplacians with natural conditions, coupled so that (1, 1) is annihilated."""
+    line = diags_array([-np.ones(n - 1), 2 * np.ones(n), -np.ones(n - 1)], offsets=[-1, 0, 1]).tolil()
+    line[0, 0] = line[n - 1, n - 1] = 1
+    free = kron(line, eye_array(n)) + kron(eye_array(n), line)
+    couple = 0.37 * eye_array(n * n)
+    return csr_array(bmat([[free + (1 + gap) * couple, -couple], [-couple, free + couple]]))
+
+
+def test_a_kernel_that_pivots_do_not_show_is_found():
+    pair = free_pair(23)
+    # Its smallest pivot is above the limit.
+    with pytest.raises(SolveFailed, match="singular"):
+        Direct(pair)
+    assert np.isfinite(Direct(free_pair(23, 1e-3)).solve(np.ones(pair.shape[0]))).all()
+
+
+def test_multigrid_refuses_what_annihilates_a_combination_of_its_near_kernel():
+    pair = free_pair(23)
+    half = len(pair.indptr) // 2
+    kernel = np.zeros((pair.shape[0], 2))
+    kernel[:half, 0] = kernel[half:, 1] = 1.0
+    with pytest.raises(SolveFailed, match="singular"):
+        Multigrid(pair, kernel)
+    Multigrid(free_pair(23, 1e-3), kernel)

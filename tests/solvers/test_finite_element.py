@@ -1,5 +1,7 @@
 """Finite elements: the contract of every solver, orders of accuracy, systems, flows, and refusals."""
 
+import re
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -306,3 +308,59 @@ def test_refusals_name_the_way_out():
 def test_bad_settings_are_refused(bad):
     with pytest.raises(ValueError, match="FiniteElement"):
         FiniteElement(**bad)
+
+
+def test_a_coefficient_that_changes_in_time_is_taken_at_each_step():
+    w = sp.Function("w")(t, x)
+    exact, k = sp.cos(3 * t) * sp.sin(sp.pi * x) + x, sp.Rational(1, 100) + 2 * t**2
+    problem = Problem("growing", [D(w, t) - D(k * D(w, x), x)], [w], Box({t: (0, 1), x: (0, 1)}),
+                      [initial(w, 0), dirichlet(w, 0)], t).manufactured(exact)  # fmt: skip
+    # One snapshot, so that a matrix of the first step would be kept to the end.
+    assert errors(problem, FiniteElement(2, 32, Bdf2(step=1 / 100), snapshots=1)) < 1e-3
+
+
+def test_refinement_goes_on_until_small_circles_are_refined_too():
+    well = Difference(SQUARE, Disk({x: 0.5, y: 0.5}, radius=0.02, name="well"))
+    problem = poisson((x, y), well)
+    coarse = FiniteElement(2, 8)
+    finer = coarse.finer_in_space(problem)
+    edges = [len(well.mesh(1 / s.cells).pieces["well"]) for s in (coarse, finer)]
+    assert edges[0] == 16
+    assert edges[1] >= 24
+
+
+def test_systems_whose_kernel_couples_the_unknowns_are_refused():
+    # (1, 1) solves the homogeneous equations, and no condition holds it.
+    load = sp.cos(sp.pi * x)
+    problem = Problem("coupled", [-laplacian(u, (x, y)) + u - v - load, -laplacian(v, (x, y)) + v - u - 2 * load],
+                      [u, v], SQUARE, [neumann(u, 0), neumann(v, 0)])  # fmt: skip
+    for cells in (8, 12, 24):
+        solution = solve(problem, FiniteElement(2, cells), device="cpu")
+        assert solution.status is Status.DIVERGED
+        assert "singular" in solution.failure
+
+
+@pytest.mark.filterwarnings("ignore::pinnlab.errors.IncompatibleData")
+@pytest.mark.parametrize(
+    ("source", "conditions", "words"),
+    [
+        (1, [dirichlet(u, 1 / x, on="bottom"), dirichlet(u, 0, on=["left", "right", "top"])],
+         r"value of u prescribed on 'bottom' is not finite at \(0, 0\), where 1/x"),
+        (sp.sqrt(x - sp.Rational(1, 2)), [dirichlet(u, 0)], r"test function of u is not finite at \(0\..*sqrt\(x"),
+        (1, [flux(u, sp.log(x - 2), on="right"), dirichlet(u, 0, on=["left", "top", "bottom"])],
+         r"flux of u on 'right' is not finite at \(1, .*log\(x - 2\)"),
+    ],
+)  # fmt: skip
+def test_data_that_are_not_finite_are_named_with_their_place(source, conditions, words):
+    solution = solve(Problem("p", [-laplacian(u, (x, y)) - source], [u], SQUARE, conditions),
+                     FiniteElement(2, 4), device="cpu")  # fmt: skip
+    assert solution.status is Status.DIVERGED
+    assert re.search(words, solution.failure)
+    assert "Newton" not in solution.failure
+
+
+@pytest.mark.parametrize("bad", [{"cells": "8"}, {"cells": 8.5}, {"cells": True}, {"degree": 2.0}, {"degree": True}])
+def test_settings_that_are_no_whole_numbers_are_refused(bad):
+    with pytest.raises(ValueError, match=r"FiniteElement: .* whole number"):
+        FiniteElement(**bad)
+    assert type(FiniteElement(cells=np.int64(8)).cells) is int

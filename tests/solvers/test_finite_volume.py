@@ -199,6 +199,70 @@ def test_what_no_side_lets_through_stays(diffusion):
     assert totals[0] == pytest.approx(np.sin(2) + np.sin(1), rel=1e-12)
 
 
+@pytest.mark.parametrize("diffusion", [ExplicitDiffusion(), ImplicitDiffusion()])
+def test_a_flux_prescribed_for_diffusion_alone_enters(diffusion):
+    conditions = [initial(u, 0), dirichlet(u, 0, on="left"), flux(u, -3, on="right")]
+    problem = Problem("heated", D(u, t) - 2 * D(u, x, 2), [u], Box({t: (0, 0.5), x: (0, 2)}), conditions, t)
+    field = run(problem, FiniteVolume(40, diffusion=diffusion, snapshots=10)).field
+    # 3/2 x less the series of its modes sin(k x) with k = (n + 1/2) pi/2, here averaged over cells.
+    k = (np.arange(200)[:, None] + 0.5) * np.pi / 2
+    (centres,) = field.cells.centres
+    modes = 1.5 * np.where(np.arange(200) % 2, -1.0, 1.0)[:, None] / k**2 * np.exp(-(k**2)) * np.sin(k * centres)
+    exact = 1.5 * centres - modes.sum(axis=0)
+    np.testing.assert_allclose(field.averages[-1, 0], exact, atol=2e-3)
+
+
+@pytest.mark.parametrize("diffusion", [ExplicitDiffusion(), ImplicitDiffusion(10.0)])
+def test_second_order_where_transport_and_diffusion_share_a_prescribed_flux(diffusion):
+    exact = 2 + sp.sin(x + t)
+    law = 2 * D(u, t) + D(u**2 / 2, x) - D((1 + x**2) * D(u, x), x)
+    through = exact**2 / 2 - (1 + x**2) * sp.diff(exact, x)
+    sides = [flux(u, -through.subs(x, -1), on="left"), flux(u, through.subs(x, 2), on="right")]
+    box = Box({t: (0, sp.Rational(1, 8)), x: (-1, 2)})
+    forcing = law.subs(u, exact).doit()
+    problem = Problem("shared", law - forcing, [u], box, [initial(u, exact.subs(t, 0)), *sides], t, reference=exact)
+
+    def error(n):
+        field = run(problem, FiniteVolume(n, diffusion=diffusion, snapshots=2)).field
+        (centres,), (h,) = field.cells.centres, field.cells.widths
+        return np.abs(field.averages[-1, 0] - 2 - np.sin(centres + 0.125) * np.sinc(h / (2 * np.pi))).max()
+
+    sizes = (20, 40)
+    assert np.log2(error(sizes[0]) / error(sizes[1])) > 1.8
+
+
+@pytest.mark.parametrize("riemann", [LaxFriedrichs(), Hll()])
+def test_a_jump_at_rest_between_states_without_speed_breaks_up(riemann):
+    start = sp.Piecewise((1, x < 0), (0, True))
+    law = D(u, t) + D(sp.sin(2 * sp.pi * u) ** 2, x)
+    problem = Problem("hump", law, [u], Box({t: (0, sp.Rational(1, 20)), x: (-1, 1)}), [initial(u, start)], t)
+    ends = [run(problem, FiniteVolume(n, riemann=riemann, snapshots=1)).field.averages[-1, 0] for n in (100, 200)]
+    for values in ends:
+        # The concave hull of f from 0 to 1 has slope up to f(u)/u at its tangent: waves run both ways.
+        middle = len(values) // 2
+        # Halfway, where f is one, the fan from 3/4 to 1/4 stands still.
+        assert values[middle - 2] == pytest.approx(0.75, abs=0.03)
+        assert values[middle + 1] == pytest.approx(0.25, abs=0.03)
+        assert len(np.unique(values.round(2))) > 6
+        assert values.min() > -0.05
+        assert values.max() < 1.05
+    assert np.abs(ends[1].reshape(-1, 2).mean(axis=1) - ends[0]).mean() < 0.02
+
+
+@pytest.mark.filterwarnings("ignore::pinnlab.errors.IncompatibleData")
+@pytest.mark.parametrize("snapshots", [1, 5, 20])
+@pytest.mark.parametrize("speed", [10, 200 * t])
+def test_an_inflow_that_is_faster_than_all_inside_keeps_its_bounds(speed, snapshots):
+    conditions = [initial(u, 0), dirichlet(u, speed, on="left")]
+    box = Box({t: (0, sp.Rational(1, 20)), x: (0, 1)})
+    problem = Problem("gust", D(u, t) + D(u**2 / 2, x), [u], box, conditions, t)
+    averages = run(problem, FiniteVolume(100, snapshots=snapshots)).field.averages[-1, 0]
+    assert averages.max() < 10.5
+    assert averages.min() > -1e-9
+    # What entered is the integral of half the square.
+    assert averages.mean() == pytest.approx(2.5 if speed == 10 else 2.5 / 3, rel=0.02)
+
+
 # -- settings and refusals -----------------------------------------------------------------------------------
 
 
@@ -217,7 +281,13 @@ def test_refinement_doubles_cells_or_halves_steps():
         ({"cells": (20, 7)}, "at least 8"),
         ({"cfl": 1.5}, r"cfl must be in \(0, 1\], got 1.5; waves may cross one cell per step"),
         ({"cfl": 0.0}, "cfl"),
+        ({"cells": 10.5}, "cells must be whole numbers of at least 8, got 10.5"),
+        ({"cells": True}, "cells must be whole numbers"),
+        ({"cells": "many"}, "cells must be whole numbers"),
+        ({"cells": (20, 20.0)}, "cells must be whole numbers"),
         ({"snapshots": 0}, "snapshots must be positive"),
+        ({"snapshots": 2.5}, "snapshots must be positive and whole, got 2.5"),
+        ({"snapshots": float("nan")}, "snapshots must be positive and whole, got nan"),
         ({"riemann": Weno5()}, "riemann must be a RiemannSolver"),
         ({"reconstruction": "weno"}, "reconstruction must be a Reconstruction, got 'weno'"),
     ],
@@ -227,6 +297,39 @@ def test_settings_without_meaning_are_refused(settings, word):
         FiniteVolume(**settings)
     with pytest.raises(ValueError, match="stretch must be positive"):
         ImplicitDiffusion(0.0)
+
+
+def test_whole_numbers_of_any_kind_become_plain_ones():
+    assert FiniteVolume([20, np.int64(30)], snapshots=np.int32(5)) == FiniteVolume((20, 30), snapshots=5)
+    assert type(FiniteVolume(np.int64(40)).cells) is int
+    assert {type(n) for n in FiniteVolume(np.array([20, 30])).cells} == {int}
+
+
+def test_initial_data_below_zero_are_refused_where_the_unknown_is_declared_positive():
+    h = sp.Function("h", positive=True)(t, x)
+    box = Box({t: (0, 1), x: (0, 1)}, periodic=[x])
+    problem = Problem("sunken", D(h, t) + D(h, x), [h], box, [initial(h, sp.sin(2 * sp.pi * x))], t)
+    with pytest.raises(
+        SolveFailed, match=r"h is declared .* initial value is -0.974 at x = 0.78125.*; change the data"
+    ):
+        solve(problem, FiniteVolume(16), device="cpu")
+
+
+def test_diffusion_that_runs_backwards_is_refused_with_its_place():
+    box = Box({t: (0, 1), x: (0, 1)}, periodic=[x])
+    law = D(u, t) - D((u**2 - 1) * D(u, x), x)
+    problem = Problem("backward", law, [u], box, [initial(u, sp.Rational(3, 2) - sp.sin(sp.pi * x) ** 2)], t)
+    with pytest.raises(SolveFailed, match=r"along x runs backwards at x = 0\.\d+, t = 0, .*ill-posed there"):
+        solve(problem, FiniteVolume(20), device="cpu")
+
+
+def test_a_slope_that_a_prescribed_flux_does_not_tell_is_refused():
+    v = sp.Function("v")(t, x)
+    equations = [D(u, t) - D(u, x, 2) - D(v, x, 2), D(v, t) - D(v, x, 2)]
+    conditions = [initial(u, 0), initial(v, 0), flux(u, 0), flux(v, 0)]
+    problem = Problem("crossed", equations, [u, v], Box({t: (0, 1), x: (0, 1)}), conditions, t)
+    with pytest.raises(UnsupportedProblem, match="the derivative of v by x"):
+        FiniteVolume().compile(problem)
 
 
 def test_sizes_that_do_not_fit_are_refused():

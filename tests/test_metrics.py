@@ -85,6 +85,8 @@ def test_an_ode_has_no_gradient():
 
 def test_comparison_axes_cover_the_box_and_keep_the_budget(shipped):
     for problem in shipped.values():
+        if not isinstance(problem.region, Box):
+            continue
         axes = comparison_axes(problem, 20_000)
         assert 5_000 < math.prod(map(len, axes)) < 30_000, problem.name
     time, space = comparison_axes(shipped["burgers_periodic"], 20_000)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pinnlab import Collocation, Etdrk4, MethodOfLines, Pinn, support
+from pinnlab import Box, Collocation, Etdrk4, MethodOfLines, Pinn, support
+from pinnlab.reference import candidates
 from pinnlab.solver import Solver, solver_name
 from pinnlab.support import shipped_solvers
 
@@ -30,11 +31,20 @@ def test_the_table_says_yes_or_the_reason_that_compile_gave(shipped):
     assert table["collocation"].startswith("no: Collocation on 'burgers': it solves steady problems")
 
 
-def test_every_shipped_problem_has_a_classical_and_a_neural_solver(shipped):
-    classical = {"collocation": Collocation, "etdrk4": Etdrk4, "method-of-lines": MethodOfLines}
+def test_every_shipped_problem_has_a_classical_solver(shipped):
     for problem in shipped.values():
-        assert "yes" in support(problem, classical).values(), problem.name
-        assert support(problem, {"pinn": Pinn}) == {"pinn": "yes"}, problem.name
+        assert candidates(problem), problem.name
+
+
+def test_networks_take_every_shipped_problem_on_a_box_and_say_why_not_the_others(shipped):
+    for problem in shipped.values():
+        answer = support(problem, {"pinn": Pinn})["pinn"]
+        # The profile of Barenblatt is a power of a difference, which no network may differentiate at its foot.
+        if isinstance(problem.region, Box) and problem.name != "porous_medium":
+            assert answer == "yes", problem.name
+        else:
+            assert answer.startswith("no: "), problem.name
+            assert problem.name in answer
 
 
 def test_the_caller_may_bring_solvers_of_its_own(shipped):

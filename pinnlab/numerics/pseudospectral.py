@@ -49,26 +49,30 @@ class PointwiseTerms:
         fields: int,
     ) -> None:
         self._modes, self._products, self._fields = modes, products, fields
-        self._filters = [modes.kept * modes.multiplier(orders) for orders in derivatives]
+        filters = [modes.kept * modes.multiplier(orders) for orders in derivatives]
+        self._filters = torch.stack(filters) if filters else None
         self._weights: dict[tuple[int, int], Tensor] = {}
         for c in contributions:
             key = c.field, c.product
             weight = modes.kept * c.factor * modes.multiplier(c.orders)
             self._weights[key] = self._weights[key] + weight if key in self._weights else weight
+        # Where every field has one product, its own, a single multiplication does for all.
+        own = [(i, i) for i in range(fields)]
+        self._own = torch.stack([self._weights[k] for k in own]) if sorted(self._weights) == own else None
 
-    def __call__(self, sources: Sequence[Tensor], batch: int, t: float) -> Tensor:
-        """The modes of N `(batch, fields, modes…)`; for each derivative the modes `(batch, modes…)` of its field."""
+    def __call__(self, sources: Tensor, t: float) -> Tensor:
+        """The modes of N `(batch, fields, modes…)` from those to be differentiated, `(batch, derivatives, modes…)`."""
         m = self._modes
-        nodal: Sequence[Tensor] = ()
-        if sources:
-            parts = [f * s for f, s in zip(self._filters, sources, strict=True)]
-            nodal = m.backward(torch.stack(parts, dim=1)).unbind(dim=1)
-        values = [
-            torch.as_tensor(p, dtype=torch.float64, device=m.device).expand(batch, *m.shape)
-            for p in self._products(t, *nodal)
-        ]
-        products = m.forward(torch.stack(values, dim=1))
-        out = torch.zeros(batch, self._fields, *m.mode_shape, dtype=products.dtype, device=m.device)
+        nodal = () if self._filters is None else m.backward(self._filters * sources).unbind(dim=1)
+        products = m.forward(torch.stack([self._nodal(p, len(sources)) for p in self._products(t, *nodal)], dim=1))
+        if self._own is not None:
+            return self._own * products
+        out = torch.zeros(len(sources), self._fields, *m.mode_shape, dtype=products.dtype, device=m.device)
         for (field, product), weight in self._weights.items():
             out[:, field].addcmul_(weight, products[:, product])
         return out
+
+    def _nodal(self, product: Tensor | float, batch: int) -> Tensor:
+        """A product's values `(batch, n_1, …)`, also where it is one number or the same for all of the batch."""
+        values = torch.as_tensor(product, dtype=torch.float64, device=self._modes.device)
+        return values if values.ndim > len(self._modes.shape) else values.expand(batch, *self._modes.shape)

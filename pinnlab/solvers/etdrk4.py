@@ -360,22 +360,27 @@ class SpectralMethod(Method[Etdrk4State]):
 
     def _pointwise(self, v: Tensor, t: float) -> Tensor:
         """The modes of N as declared, `(batch, states, modes…)`."""
-        return self._terms(self._operands(v, t, self.form.sources), len(v), t)
+        return self._terms(self._operands(v, t, self.form.sources), t)
 
     def _pointwise_rate(self, v: Tensor, rate: Tensor, t: float) -> Tensor:
         """The modes of dN/dt along the solution that is v at t with the given rate."""
-        operands = self._operands(v, t, self.form.sources) + self._operands(rate, t, self._source_rates)
-        return self._term_rates(operands, len(v), t)
+        values, rates = self._operands(v, t, self.form.sources), self._operands(rate, t, self._source_rates)
+        return self._term_rates(torch.cat([values, rates], dim=1), t)
 
-    def _operands(self, v: Tensor, t: float, sources: tuple[Expr, ...]) -> list[Tensor]:
-        """For each jet of the nonlinear terms the modes of its field, from those of the states."""
-        slaved = self._slaved_modes(v, t, sources) if any(j.field in self.form.slaved for j in self._jets) else None
-        return [
-            v[:, self._columns.index((j.field, j.orders[0]))]
-            if slaved is None or j.field not in self.form.slaved
-            else slaved[:, self.form.slaved.index(j.field)]
-            for j in self._jets
-        ]
+    def _operands(self, v: Tensor, t: float, sources: tuple[Expr, ...]) -> Tensor:
+        """For each jet of the nonlinear terms the modes of its field, `(batch, jets, modes…)`."""
+        fields = torch.cat([v, self._slaved_modes(v, t, sources)], dim=1) if self._needs_slaved else v
+        return fields if self._places == list(range(fields.shape[1])) else fields[:, self._places]
+
+    @cached_property
+    def _needs_slaved(self) -> bool:
+        return any(j.field in self.form.slaved for j in self._jets)
+
+    @cached_property
+    def _places(self) -> list[int]:
+        """For each jet the place of its field among the states and the slaved unknowns."""
+        columns = [*self._columns, *((name, 0) for name in self.form.slaved)]
+        return [columns.index((j.field, j.orders[0])) for j in self._jets]
 
     @cached_property
     def _terms(self) -> PointwiseTerms:

@@ -26,7 +26,7 @@ def test_a_flux_and_a_product_with_a_derivative_by_hand():
         [Contribution(0, 0, (1,), -0.5), Contribution(1, 1, (0,), 3.0), Contribution(1, 2, (0,), 1.0)],
         2,
     )
-    found = MODES.backward(terms([v[:, 0], v[:, 1], v[:, 0]], 1, 0.25))[0]
+    found = MODES.backward(terms(v[:, [0, 1, 0]], 0.25))[0]
     torch.testing.assert_close(found[0], -torch.sin(NODES) * torch.cos(NODES), rtol=0, atol=1e-14)
     torch.testing.assert_close(found[1], 3 * torch.cos(NODES) ** 2 + 0.25, rtol=0, atol=1e-14)
 
@@ -35,7 +35,7 @@ def test_what_would_alias_is_cut_off():
     # Twelve nodes keep the wavenumbers to 3: of cos² 3x = 1/2 + cos(6x)/2 the mean alone, and nothing of cos 5x.
     v = modes_of(torch.cos(3 * NODES), torch.cos(5 * NODES))
     square = PointwiseTerms(MODES, lambda t, u, w: [u**2 + w], [(0,), (0,)], [Contribution(0, 0, (0,), 1.0)], 1)
-    found = MODES.backward(square([v[:, 0], v[:, 1]], 1, 0.0))[0, 0]
+    found = MODES.backward(square(v, 0.0))[0, 0]
     torch.testing.assert_close(found, torch.full_like(NODES, 0.5), rtol=0, atol=1e-14)
 
 
@@ -44,12 +44,21 @@ def test_shares_of_one_product_in_one_rate_add_up():
     terms = PointwiseTerms(
         MODES, lambda t, u: [u], [(0,)], [Contribution(0, 0, (0,), 2.0), Contribution(0, 0, (1,), 5.0)], 1
     )
-    found = MODES.backward(terms([v[:, 0]], 1, 0.0))[0, 0]
+    found = MODES.backward(terms(v, 0.0))[0, 0]
     torch.testing.assert_close(found, 2 * torch.sin(NODES) + 5 * torch.cos(NODES), rtol=0, atol=1e-14)
 
 
 def test_forcing_alone_needs_no_derivative_and_reaches_every_member_of_the_batch():
     terms = PointwiseTerms(MODES, lambda t: [torch.cos(NODES) * t], [], [Contribution(1, 0, (0,), 1.0)], 2)
-    found = MODES.backward(terms([], 3, 2.0))
+    found = MODES.backward(terms(torch.zeros(3, 0, *MODES.mode_shape), 2.0))
     torch.testing.assert_close(found[:, 1], (2 * torch.cos(NODES)).expand(3, 12), rtol=0, atol=1e-14)
     assert found[:, 0].abs().max() == 0
+
+
+def test_fields_with_one_product_each_get_their_own():
+    v = modes_of(torch.sin(NODES), torch.cos(NODES))
+    shares = [Contribution(0, 0, (1,), 2.0), Contribution(1, 1, (0,), 5.0)]
+    terms = PointwiseTerms(MODES, lambda t, u, w: [u * w, w], [(0,), (0,)], shares, 2)
+    found = MODES.backward(terms(v, 0.0))[0]
+    torch.testing.assert_close(found[0], 2 * torch.cos(2 * NODES), rtol=0, atol=1e-14)
+    torch.testing.assert_close(found[1], 5 * torch.cos(NODES), rtol=0, atol=1e-14)

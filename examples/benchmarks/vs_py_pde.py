@@ -44,12 +44,19 @@ PY_PDE = {
 }  # fmt: skip
 # Largest steps of the explicit Euler method at which its own error stays below that of the grids.
 EULER_STEP = {"burgers_periodic": 2.5e-4, "allen_cahn_smooth": 5e-4, "reaction_diffusion_periodic": 5e-4}
-# Resolutions of Etdrk4, coarse to fine; the first one with an error below the rival's is compared.
+# Settings of pinnlab, coarse to fine: nodes per axis and steps of Etdrk4, or nodes and tolerance of MethodOfLines with
+# differences of fourth order and LSODA.  The first one with an error below the rival's is compared.
 LADDER = {
-    "burgers_periodic": ((64, 10), (72, 12), (80, 12), (96, 16), (128, 24), (192, 100)),
-    "allen_cahn_smooth": ((256, 12), (384, 16), (432, 16), (480, 16), (512, 24), (512, 48)),
-    "reaction_diffusion_periodic": ((16, 5), (20, 5), (24, 5), (28, 6), (32, 8), (48, 16), (64, 32)),
+    "burgers_periodic": tuple(("Etdrk4", *s) for s in ((64, 10), (72, 12), (80, 12), (96, 16), (128, 24), (192, 100))),
+    "allen_cahn_smooth": tuple(
+        ("MethodOfLines", *s) for s in ((320, 1e-3), (352, 1e-3), (384, 1e-3), (384, 1e-4), (512, 1e-5))
+    ),
+    "reaction_diffusion_periodic": tuple(
+        ("Etdrk4", *s) for s in ((16, 5), (20, 5), (24, 5), (28, 6), (32, 8), (48, 16), (64, 32))
+    ),
 }
+# Nodes and steps of the reference.
+REFERENCE = {"burgers_periodic": (192, 200), "allen_cahn_smooth": (1152, 200), "reaction_diffusion_periodic": (64, 200)}
 
 
 def centres(name: str) -> np.ndarray:
@@ -85,11 +92,15 @@ def problem_of(name: str):
     return replace(problem, name=name, domain=box, conditions=conditions)
 
 
-def by_pinnlab(name: str, points: int, steps: int):
-    from pinnlab import Etdrk4
+def by_pinnlab(name: str, kind: str, points: int, accuracy: float):
+    from pinnlab import Etdrk4, FiniteDifferences, Lsoda, MethodOfLines
     from pinnlab.solver import Status
 
-    method = Etdrk4(points, steps, snapshots=1).compile(problem_of(name))
+    if kind == "Etdrk4":
+        solver = Etdrk4(points, int(accuracy), snapshots=1)
+    else:
+        solver = MethodOfLines(FiniteDifferences(points), Lsoda(accuracy, accuracy / 10), snapshots=1)
+    method = solver.compile(problem_of(name))
     where = np.column_stack([np.full(len(centres(name)), END), centres(name)])
 
     def run():
@@ -220,7 +231,7 @@ def compare_on(report, name: str) -> None:
     from pinnlab.reference import refine
 
     problem = problem_of(name)
-    reference = refine(problem, Etdrk4(LADDER[name][-1][0], 200, snapshots=20), 1e-7)
+    reference = refine(problem, Etdrk4(*REFERENCE[name], snapshots=20), 1e-7)
     where = centres(name)
     truth = reference.field(np.column_stack([np.full(len(where), END), where])).T
     shape = " x ".join(map(str, PERIODIC[name][1]))

@@ -13,3 +13,7 @@ class SolveFailed(RuntimeError):
 
 class IncompatibleData(UserWarning):
     """Initial and boundary data disagree where they meet, so the solution is not smooth there."""
+
+
+class KeptKink(UserWarning):
+    """Data with a kink are built into an ansatz, which keeps it although the solution is smooth there."""

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pinnlab.parametric import Parametric as Parametric
+
 # exp(-40) is below the rounding of a sum in double precision.
 _NEGLIGIBLE = 40.0
 # Quadrature nodes times points held in memory at once.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -11,11 +11,15 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from pinnlab.domain.box import Box
-from pinnlab.forms.evaluate import on_points
+from pinnlab.errors import UnsupportedProblem
+from pinnlab.forms.evaluate import Program, on_points
+from pinnlab.forms.jet import jet_symbols, to_jets
 from pinnlab.numerics.axes import StencilAxis
 from pinnlab.numerics.tensor import scattered_interpolate, tensor_interpolate
 from pinnlab.numerics.time_series import HermiteTimes
 from pinnlab.problem import Problem
+from pinnlab.symbols import Expr, UnknownFunction, with_values
+from pinnlab.training.estimate import Estimate
 
 # Step of numerical differentiation of an exact solution that is known as a function only, as a share of the
 # domain's length: the truncation error (h/l)^4 and the rounding error eps/h meet near 1e-11 for l = 1/300.
@@ -49,6 +53,27 @@ class Field(abc.ABC):
     def reached(self) -> float | None:
         """The last time of the answer: later ones only repeat it; None where it covers all times, or is steady."""
         return None
+
+    @property
+    def parameters(self) -> Mapping[str, Estimate]:
+        """What was learned about each unknown parameter, by name; nothing where all were known."""
+        return {}
+
+    def evaluate(self, expressions: Sequence[Expr], points: np.ndarray) -> np.ndarray:
+        """Values `(n, k)` at `points (n, dim)` of expressions of the unknowns, their derivatives and coordinates.
+
+        Raises:
+            UnsupportedProblem: If an expression holds what the field does not know, as an unknown function.
+        """
+        for e in expressions:
+            for f in sorted(e.atoms(UnknownFunction), key=str):
+                raise UnsupportedProblem(f"{self.problem.name!r}: the field knows nothing of {f}; solve it with Pinn")
+        lowered = [to_jets(with_values(e), self.problem.coordinates) for e in expressions]
+        symbols = jet_symbols(*lowered)
+        fields = {s.jet.orders: self.derivative(s.jet.orders)(points) for s in symbols}
+        values = [fields[s.jet.orders][:, self.problem.names.index(s.jet.field)] for s in symbols]
+        columns = Program(lowered, [*symbols, *self.problem.coordinates])(*values, *points.T)
+        return np.stack([np.broadcast_to(np.asarray(c, float), len(points)) for c in columns], axis=1)
 
     @abc.abstractmethod
     def derivative(self, orders: Sequence[int]) -> Field:

@@ -24,7 +24,9 @@ from pinnlab.symbols import (
     OutwardFlux,
     Parameter,
     Rate,
+    UnknownFunction,
     applied_functions,
+    unknown_functions_of,
     with_values,
 )
 
@@ -137,12 +139,29 @@ def _check_symbols(problem: Problem) -> None:
     for name, group in itertools.groupby(problem.parameters, key=lambda p: p.name):
         if len(list(group)) > 1:
             raise ValueError(f"{who}: parameter {name!r} occurs with two different values")
+    _check_unknown_functions(problem)
     for i, e in enumerate(problem.equations):
         if not applied_functions(e):
             raise ValueError(f"{who}, equation {i}: {e} holds no unknown")
     for u in problem.unknowns:
         if not any(e.has(u) for e in problem.equations):
             raise ValueError(f"{who}: unknown {u} occurs in no equation")
+
+
+def _check_unknown_functions(problem: Problem) -> None:
+    who = f"problem {problem.name!r}"
+    first: dict[str, UnknownFunction] = {}
+    for e in (*problem.equations, *(c.residual for c in problem.conditions)):
+        for f in sorted(unknown_functions_of(e), key=str):
+            other = first.setdefault(f.name, f)
+            if other.bounds != f.bounds:
+                raise ValueError(
+                    f"{who}: the unknown function {f.name!r} occurs as {other} and as {f} with other arguments or "
+                    "bounds; give both the same number of arguments and the same bounds, or two names"
+                )
+    for name in first:
+        if name in {*(c.name for c in problem.coordinates), *problem.names, *(p.name for p in problem.parameters)}:
+            raise ValueError(f"{who}: the unknown function {name!r} has the name of something else; rename it")
 
 
 def _check_pieces(problem: Problem) -> None:
@@ -284,6 +303,8 @@ def _require(problem: Problem, u: Expr, axis: str, needed: int, given: int, wher
 def _warn_of_corners(problem: Problem) -> None:
     """Compare data of u = g conditions where two pieces of a box meet, and across periodic sides."""
     if not isinstance(problem.region, Box) or any(p.is_unknown for p in problem.parameters):
+        return
+    if problem.unknown_functions:
         return
     data = list(_dirichlet_data(problem))
     for (u, piece, g), (v, other, h) in itertools.combinations(data, 2):

@@ -34,6 +34,9 @@ class Samples:
         return Samples(self.values - other.values, self.gradient - other.gradient, self.times)
 
 
+# Up to this many coordinates the nodes of a grid see more of a field than as many random points.
+LARGEST_GRID = 4
+
 Metric = Callable[[Samples, Samples], float]
 
 
@@ -104,7 +107,7 @@ class TensorNodes(Nodes):
 
 @dataclass(frozen=True)
 class CloudNodes(Nodes):
-    """The product of times and scattered points, for regions that are no boxes.
+    """The product of times and scattered points, for regions that are no boxes of few dimensions.
 
     Attributes:
         instants: The times `(nt,)`; empty for a steady problem.
@@ -132,9 +135,10 @@ class CloudNodes(Nodes):
 def comparison_nodes(problem: Problem, budget: int = 60_000) -> Nodes:
     """Nodes on which fields of a problem are compared, about `budget` in all.
 
-    A box has a tensor grid, see `comparison_axes`; any other region has points drawn once for all, uniform by volume.
+    A box of at most four coordinates, time included, has a tensor grid, see `comparison_axes`.  Boxes of more, where a
+    grid has hardly any nodes along an axis, and other regions have points drawn once for all, uniform by volume.
     """
-    if isinstance(problem.region, Box):
+    if isinstance(problem.region, Box) and len(problem.coordinates) <= LARGEST_GRID:
         return TensorNodes(tuple(comparison_axes(problem, budget)), problem.time is not None)
     interval = problem.interval
     n = max(3, int((budget / 2 ** len(problem.space)) ** (1 / len(problem.coordinates))))

@@ -18,16 +18,19 @@ from pinnlab.condition import Condition
 from pinnlab.domain.base import Domain
 from pinnlab.domain.box import Box
 from pinnlab.domain.evolution import Evolution, TimeInterval
+from pinnlab.parametric import Parametric
 from pinnlab.symbols import (
     Expr,
     NormalDerivative,
     OutwardFlux,
     Parameter,
     Rate,
+    UnknownFunction,
     field_name,
     normal,
     parameter,
     parameters_of,
+    unknown_functions_of,
     with_coefficients,
     with_values,
 )
@@ -131,11 +134,19 @@ class Problem:
         found = set().union(*(parameters_of(e) for e in expressions))
         return tuple(sorted(found, key=lambda p: p.name))
 
+    @cached_property
+    def unknown_functions(self) -> tuple[UnknownFunction, ...]:
+        """Every term that is to be learned, one application of each, by name."""
+        expressions = (*self.equations, *(c.residual for c in self.conditions))
+        found = sorted(set().union(*(unknown_functions_of(e) for e in expressions)), key=str)
+        return tuple({f.name: f for f in reversed(found)}[name] for name in sorted({f.name for f in found}))
+
     def with_parameters(self, **values: Any) -> Problem:
         """The same problem with other values of its parameters.
 
-        Its exact solution is kept where it is given by expressions in which all of them occur and the new values
-        are numbers; otherwise it is dropped, since it may be that of the old values alone.
+        Its exact solution is kept where it is given by expressions in which all of them occur, or by a `Parametric`
+        that depends on all of them, and the new values are numbers; otherwise it is dropped, since it may be that of
+        the old values alone.
 
         Raises:
             ValueError: If the problem has no parameter of that name.
@@ -151,6 +162,8 @@ class Problem:
         return self._mapped(lambda e: e.xreplace(table), reference=self._reference_with(table))
 
     def _reference_with(self, table: Mapping[Parameter, Parameter]) -> Reference:
+        if isinstance(self.reference, Parametric):
+            return self.reference.replaced(table)
         exact = _expressions(self.reference, self.unknowns, self.name)
         if exact is None or not set(table) <= set().union(*map(parameters_of, exact)):
             return None

@@ -19,7 +19,7 @@ from pinnlab.domain.mesh_domain import MeshDomain
 from pinnlab.domain.shape import Shape
 from pinnlab.domain.shapes import Ball, Disk, Polygon
 from pinnlab.meshing.packed import pack, unpack
-from pinnlab.symbols import Normal, NormalDerivative, OutwardFlux, Parameter, Rate
+from pinnlab.symbols import Normal, NormalDerivative, OutwardFlux, Parameter, Rate, UnknownFunction, unknown_function
 
 SCHEMA = 1
 MAX_DEPTH = 200
@@ -83,6 +83,8 @@ def encode(e: Any) -> Any:
         if sp.Function(e.func.__name__, **dict.fromkeys(assumptions, True)) != e.func:
             raise ValueError(f"function {e} cannot be stored with its assumptions; make it with real=True or none")
         return ["Function", e.func.__name__, assumptions, *map(encode, e.args)]
+    if isinstance(e, UnknownFunction):
+        return ["UnknownFunction", e.name, [list(b) for b in e.bounds], *map(encode, e.arguments)]
     if isinstance(e, sp.Piecewise):
         return ["Piecewise", *([encode(a.expr), encode(a.cond)] for a in e.args)]
     name = type(e).__name__
@@ -142,6 +144,9 @@ class Decoder:
         if kind == "Function":
             kind_of = sp.Function(_identifier(rest[0]), **_checked_assumptions(rest[1]))
             return kind_of(*map(sub, rest[2:]))
+        if kind == "UnknownFunction":
+            bounds = [(float(a), float(b)) for a, b in rest[1]]
+            return unknown_function(_identifier(rest[0]), *map(sub, rest[2:]), bounds=bounds)
         if kind == "Piecewise":
             return sp.Piecewise(*(ExprCondPair(sub(a), sub(c)) for a, c in rest), evaluate=False)
         if kind in _OPERATIONS:

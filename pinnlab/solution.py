@@ -27,6 +27,7 @@ from pinnlab.numerics.lagrange import LagrangeSpace
 from pinnlab.problem import Problem
 from pinnlab.settings import describe
 from pinnlab.solver import Solver, Status
+from pinnlab.training.estimate import numbers_of
 
 if TYPE_CHECKING:
     import xarray
@@ -193,7 +194,7 @@ class Solution:
             },
             solver_json=json.dumps(self.settings),
             history=dict(self.history),
-            metrics={} if self.bound is None else _bound_numbers(self.bound),
+            metrics=({} if self.bound is None else _bound_numbers(self.bound)) | numbers_of(self.field.parameters),
             provenance=self._provenance(),
         )
 
@@ -287,7 +288,10 @@ def default_shape(problem: Problem) -> tuple[int, ...]:
     """Nodes per axis of an exported grid, in file order."""
     dim = len(problem.space)
     if dim not in SPACE_NODES:
-        raise ValueError(f"problem {problem.name!r} has {dim} dimensions in space; say the shape of the grid")
+        raise ValueError(
+            f"problem {problem.name!r} has {dim} dimensions in space, in which grids are too large to be made unasked; "
+            "give the shape of one, or evaluate field(points) where values are needed"
+        )
     space = (SPACE_NODES[dim],) * dim
     return space if problem.time is None else (TIME_NODES, *space)
 

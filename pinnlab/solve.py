@@ -189,7 +189,7 @@ def _loop(
         if failure is not None or bad:
             run.status = Status.DIVERGED
             run.failure = failure or f"{', '.join(bad)} became non-finite in step {run.step + 1}"
-            return
+            break
         run.state, run.step = state, run.step + 1
         row = {"step": run.step, "seconds": run.seconds, **scalars}
         answer = partial(run.method.field, state)

@@ -101,7 +101,7 @@ def require_cpu(solver: Solver, device: torch.device) -> None:
 
 
 def require_known_parameters(solver: Solver, problem: Problem) -> None:
-    """Refuse problems with parameters that are still to be inferred.
+    """Refuse problems with parameters or functions that are still to be inferred.
 
     Raises:
         UnsupportedProblem: If there is one.
@@ -111,4 +111,9 @@ def require_known_parameters(solver: Solver, problem: Problem) -> None:
         raise UnsupportedProblem(
             f"{type(solver).__name__} on {problem.name!r}: the parameter {unknown[0]} is unknown; "
             f"give it a value with problem.with_parameters({unknown[0]}=…)"
+        )
+    if problem.unknown_functions:
+        raise UnsupportedProblem(
+            f"{type(solver).__name__} on {problem.name!r}: the term {problem.unknown_functions[0]} is unknown; learn it "
+            "from data with Pinn(observations=…), or write it out"
         )

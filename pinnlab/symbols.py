@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
+from sympy.core.symbol import Str
 
 Expr: TypeAlias = sp.Expr
 
@@ -98,6 +99,88 @@ def parameter(
             "or the combination where it is used"
         )
     return Parameter(name, expression)
+
+
+class UnknownFunction(sp.Function):
+    """A term of an equation that is still to be learned from data; made by `unknown_function`."""
+
+    is_commutative = True
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return str(self.args[0].name)
+
+    @property
+    def bounds(self) -> tuple[tuple[float, float], ...]:
+        """The interval in which each argument is expected."""
+        return tuple((float(a), float(b)) for a, b in self.args[1].args)
+
+    @property
+    def arguments(self) -> tuple[Expr, ...]:
+        """What it is a function of."""
+        return tuple(self.args[2:])
+
+    def _eval_is_real(self) -> bool:
+        return True
+
+    def _eval_derivative(self, s: sp.Symbol) -> Expr:
+        return sp.Add(*(UnknownSlope(self, sp.Integer(i)) * a.diff(s) for i, a in enumerate(self.arguments)))
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"{self.name}({', '.join(printer._print(a) for a in self.arguments)})"
+
+    def _latex(self, printer: Any, exp: Any = None) -> str:
+        text = rf"{self.name}\left({', '.join(printer._print(a) for a in self.arguments)}\right)"
+        return text if exp is None else rf"\left({text}\right)^{{{exp}}}"
+
+
+class UnknownSlope(sp.Function):
+    """The derivative of an unknown function by its arguments, numbered from 0, one after the other."""
+
+    is_commutative = True
+
+    def _eval_is_real(self) -> bool:
+        return True
+
+    def _eval_derivative(self, s: sp.Symbol) -> Expr:
+        term, *order = self.args
+        return sp.Add(*(UnknownSlope(term, *order, sp.Integer(i)) * a.diff(s) for i, a in enumerate(term.arguments)))
+
+
+def unknown_function(name: str, *arguments: Any, bounds: Sequence[tuple[float, float]] | None = None) -> Expr:
+    """A term of an equation that is to be learned from data as a function of its arguments.
+
+        D(u, t) + unknown_function("f", u, D(u, x), bounds=[(-1, 1), (-10, 10)])
+
+    is u_t + f(u, u_x) = 0 with f not known.  The same name may be applied to several arguments: it is one function.
+
+    Args:
+        name: How it is called in reports and files.
+        arguments: Expressions of unknowns, their derivatives and coordinates.
+        bounds: The interval in which each argument is expected, (-1, 1) if not said.  The network that stands for the
+            function is scaled to it; it is no limit.
+
+    Raises:
+        ValueError: If there is no argument, or the bounds are not one finite interval for each.
+    """
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"unknown_function({name!r}): give it a name, such as 'f'")
+    if not arguments:
+        raise ValueError(f"unknown_function({name!r}): name what it depends on, as in unknown_function({name!r}, u)")
+    intervals = [(-1.0, 1.0)] * len(arguments) if bounds is None else [tuple(b) for b in bounds]
+    sound = len(intervals) == len(arguments) and all(len(b) == 2 for b in intervals)
+    if not sound or not all(math.isfinite(a) and math.isfinite(b) and a < b for a, b in intervals):
+        raise ValueError(
+            f"unknown_function({name!r}): bounds {bounds} must be one finite interval (lower, upper) for each of its "
+            f"{len(arguments)} argument{'s' * (len(arguments) != 1)}"
+        )
+    limits = sp.Tuple(*(sp.Tuple(sp.Float(a), sp.Float(b)) for a, b in intervals))
+    found = [sp.sympify(a) for a in arguments]
+    for a in found:
+        if a.has(UnknownFunction):
+            raise ValueError(f"unknown_function({name!r}): its argument {a} holds another unknown function; join them")
+    return UnknownFunction(Str(name), limits, *found)
 
 
 def D(expression: Any, variable: sp.Symbol, n: int = 1) -> Expr:
@@ -200,6 +283,11 @@ def applied_functions(expression: Expr) -> set[AppliedUndef]:
 def parameters_of(expression: Expr) -> set[Parameter]:
     """Every parameter that occurs in an expression."""
     return {s for s in expression.free_symbols if isinstance(s, Parameter)}
+
+
+def unknown_functions_of(expression: Expr) -> set[UnknownFunction]:
+    """Every application of a function that is still to be learned."""
+    return set(expression.atoms(UnknownFunction))
 
 
 def with_values(expression: Expr) -> Expr:

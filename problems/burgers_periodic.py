@@ -13,15 +13,15 @@ import numpy as np
 import sympy as sp
 
 from pinnlab import Box, D, Problem, initial, parameter
-from pinnlab.exact import cole_hopf
+from pinnlab.exact import Parametric, cole_hopf
 
 t, x = sp.symbols("t x", real=True)
 u = sp.Function("u")(t, x)
 nu = parameter("nu", sp.Rational(1, 20))
 
 
-def exact(points: np.ndarray) -> np.ndarray:
-    return cole_hopf(points, viscosity=0.05, amplitude=1.0, wavenumber=1.0)
+def exact(points: np.ndarray, viscosity: float) -> np.ndarray:
+    return cole_hopf(points, viscosity, amplitude=1.0, wavenumber=1.0)
 
 
 problem = Problem(
@@ -31,7 +31,7 @@ problem = Problem(
     domain=Box({t: (0, 1), x: (0, 2 * sp.pi)}, periodic=[x]),
     conditions=[initial(u, sp.sin(x))],
     time=t,
-    reference=exact,
+    reference=Parametric(exact, nu),
     conserved={"mass": u},
     citation="E. R. Benton, G. W. Platzman, Quart. Appl. Math. 30 (1972) 195-212",
 )

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from pinnlab import Box, D, Problem, TimeInterval, dirichlet, initial, laplacian
+from pinnlab import Box, D, Problem, TimeInterval, UnsupportedProblem, dirichlet, initial, laplacian, parameter
 from pinnlab.domain.base import Domain
 from pinnlab.field import ExactField, GridField, Snapshots, Trajectory, file_order, intervals
 from pinnlab.numerics.axes import ChebyshevAxis, FourierAxis
+from pinnlab.symbols import unknown_function
 
 t, x, y = sp.symbols("t x y", real=True)
 u, v = (sp.Function(name)(t, x, y) for name in "uv")
@@ -215,3 +216,20 @@ def test_a_run_in_progress_says_how_far_it_is_and_others_cover_all_times():
     assert GridField(problem, (Snapshots(times), line, line), np.zeros((2, 3, 3, 3))).reached == 0.4
     assert GridField(problem, (line, line, line), np.zeros((2, 3, 3, 3))).reached is None
     assert ExactField.of(plane(EXACT)).reached is None
+
+
+def test_expressions_are_evaluated_from_the_derivatives_of_a_field():
+    field = ExactField.of(plane(EXACT))
+    k = parameter("k", 2)
+    values = field.evaluate([k * u * D(v, x) + y, D(u * v, t), sp.Integer(7)], POINTS)
+    s, a, b = POINTS.T
+    first, second = as_function(POINTS).T
+    np.testing.assert_allclose(values[:, 0], 2 * first * np.exp(-s) * np.cos(a) * b**2 + b, rtol=1e-13)
+    np.testing.assert_allclose(values[:, 1], second - first * second, rtol=1e-12, atol=1e-12)
+    assert (values[:, 2] == 7).all()
+    assert field.parameters == {}
+
+
+def test_what_a_field_does_not_know_is_refused():
+    with pytest.raises(UnsupportedProblem, match=r"the field knows nothing of f\(.*\); solve it with Pinn"):
+        ExactField.of(plane(EXACT)).evaluate([unknown_function("f", u)], POINTS)

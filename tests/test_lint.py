@@ -21,6 +21,7 @@ from pinnlab import (
     robin,
 )
 from pinnlab.lint import derivative_order, did_you_mean
+from pinnlab.symbols import unknown_function
 
 t, x, y = sp.symbols("t x y", real=True)
 u, v = sp.Function("u")(t, x), sp.Function("v")(t, x)
@@ -343,3 +344,27 @@ def test_corners_at_rounding_and_opposite_sides_do_not_warn():
         warnings.simplefilter("error")
         declare(conditions=[initial(u, sp.sin(sp.pi * x) + x), dirichlet(u, 0, "left"), dirichlet(u, 1, "right")])
         declare(conditions=[initial(u, 1), neumann(u, 3)])
+
+
+def test_an_unknown_function_is_no_undeclared_one():
+    f = unknown_function("f", u, D(u, x))
+    problem = declare(HEAT + f, conditions=[initial(u, f), dirichlet(u, unknown_function("g", t))])
+    assert [str(h) for h in problem.unknown_functions] == [str(f), "g(t)"]
+
+
+def test_one_unknown_function_has_one_number_of_arguments():
+    with pytest.raises(ValueError, match=r"the unknown function 'f' occurs as .* give both the same number"):
+        declare(HEAT + unknown_function("f", u) + unknown_function("f", u, x))
+    with pytest.raises(ValueError, match="with other arguments or bounds"):
+        declare(HEAT + unknown_function("f", u) + unknown_function("f", x, bounds=[(0, 1)]))
+    declare(HEAT + unknown_function("f", u) + unknown_function("f", x))
+
+
+def test_an_unknown_function_needs_a_name_of_its_own():
+    for name in ("u", "x"):
+        with pytest.raises(ValueError, match="has the name of something else; rename"):
+            declare(HEAT + unknown_function(name, u))
+
+
+def test_an_unknown_flux_is_declared_with_its_conditions():
+    declare(D(u, t) + D(unknown_function("f", u), x), conditions=[initial(u, 0)])

@@ -14,6 +14,7 @@ from pinnlab.domain.base import Domain
 from pinnlab.domain.evolution import TimeInterval
 from pinnlab.field import ExactField, Field
 from pinnlab.metrics import (
+    LARGEST_GRID,
     METRICS,
     CloudNodes,
     Samples,
@@ -85,7 +86,7 @@ def test_an_ode_has_no_gradient():
 
 def test_comparison_axes_cover_the_box_and_keep_the_budget(shipped):
     for problem in shipped.values():
-        if not isinstance(problem.region, Box):
+        if not isinstance(problem.region, Box) or len(problem.coordinates) > LARGEST_GRID:
             continue
         axes = comparison_axes(problem, 20_000)
         assert 5_000 < math.prod(map(len, axes)) < 30_000, problem.name
@@ -191,3 +192,29 @@ def test_steady_fields_on_a_cloud_have_no_axis_of_time():
     assert found.values.shape == (1, 500)
     assert found.times.shape == (0,)
     assert len(nodes.at_start()) == 2
+
+
+@pytest.mark.parametrize("name", ["poisson_5d", "poisson_10d"])
+def test_boxes_of_many_dimensions_are_compared_at_random_points(name, shipped):
+    problem = shipped[name]
+    nodes = comparison_nodes(problem, 4_000)
+    assert isinstance(nodes, CloudNodes)
+    assert nodes.points.shape == (4_000, len(problem.space))
+    # A grid of so many nodes would have at most five different values along an axis.
+    assert all(len(np.unique(column)) == 4_000 for column in nodes.points.T)
+    exact = ExactField.of(problem)
+    found = sample(exact, nodes)
+    assert found.gradient.shape == (1, len(problem.space), 4_000)
+    assert relative_h1(found, found) == 0
+
+
+def test_a_box_of_many_dimensions_that_evolves_is_compared_at_the_same_points_at_each_time():
+    space = sp.symbols("x1:6", real=True)
+    u = sp.Function("u")(t, *space)
+    box = Box({t: (0, 1)} | dict.fromkeys(space, (0, 1)))
+    exact = sp.exp(-t) * sum(space)
+    problem = Problem("p", [D(u, t) - laplacian(u, space) + u], [u], box,
+                      [initial(u, sum(space)), dirichlet(u, exact)], t, reference=exact)  # fmt: skip
+    nodes = comparison_nodes(problem, 3_000)
+    assert len(nodes.times) == 3
+    assert sample(ExactField.of(problem), nodes).values.shape == (1, 3, 1_000)

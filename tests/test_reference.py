@@ -42,8 +42,12 @@ t, x = sp.symbols("t x", real=True)
 u = sp.Function("u")(t, x)
 EXACT = (
     *("advection", "burgers_periodic", "heat", "helmholtz_2d", "kdv_soliton", "poisson_1d", "poisson_2d", "wave"),
-    *("taylor_green_2d", "poisson_quasilinear"),
+    *("taylor_green_2d", "poisson_quasilinear", "klein_gordon", "sine_gordon"),
 )
+# Smooth solutions with fine structure in the plane: a tolerance that takes seconds.
+FINE = {"elasticity_plate": 1e-3, "heat_2d": 0.1, "kovasznay": 1e-2, "poisson_2d_multiscale": 1e-3}
+# No classical solver takes boxes of so many dimensions.
+HIGH = ("poisson_5d", "poisson_10d")
 # Solutions that are not smooth: a tolerance within reach, and no bound in H1 or in the largest error, which is O(1)
 # beside a jump however fine the cells are.
 ROUGH = {
@@ -54,7 +58,7 @@ ROUGH = {
     "porous_medium": 0.03,
     "poisson_l_shape": 2e-3,
 }
-QUICK = {"inviscid_burgers", "porous_medium"}
+QUICK = {"inviscid_burgers", "porous_medium", "elasticity_plate"}
 
 
 def check_bound(solution, widest=100):
@@ -67,7 +71,7 @@ def check_bound(solution, widest=100):
 
 
 def test_every_shipped_problem_with_an_exact_solution_is_tested_here(shipped):
-    assert {n for n, p in shipped.items() if p.reference is not None} == {*EXACT, *ROUGH, "burgers"}
+    assert {n for n, p in shipped.items() if p.reference is not None} == {*EXACT, *ROUGH, *FINE, *HIGH, "burgers"}
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -77,6 +81,19 @@ def test_the_true_error_is_within_the_bound_and_the_bound_within_its_hundredfold
     assert solution.error_bound <= 1e-6 == solution.bound.requested
     assert solution.status is Status.DONE
     check_bound(solution)
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in FINE])
+def test_the_bound_holds_for_fine_structure_in_the_plane(shipped, name):
+    solution = reference(shipped[name], FINE[name])
+    assert solution.bound.reached
+    check_bound(solution, widest=1000)
+
+
+@pytest.mark.parametrize("name", HIGH)
+def test_boxes_of_many_dimensions_are_refused_in_a_sentence(shipped, name):
+    with pytest.raises(UnsupportedProblem, match=r"no classical solver takes .*one to three dimensions"):
+        reference(shipped[name])
 
 
 @pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in ROUGH])

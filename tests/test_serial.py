@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pinnlab import Box, D, Problem, TimeInterval, dirichlet, flux, initial, neumann, normal, parameter
 from pinnlab.serial import MAX_DEPTH, Decoder, decode_domain, encode, encode_domain
+from pinnlab.symbols import unknown_function
 
 t, x, y = sp.symbols("t x y", real=True)
 p = sp.Symbol("p", positive=True)
@@ -407,3 +408,25 @@ def test_any_tree_is_read_or_refused_with_a_value_error(node, where):
 
 def test_the_base_of_the_hostile_texts_is_sound():
     assert Problem.from_json(json.dumps(base())).name == "any"
+
+
+def test_unknown_functions_are_kept_with_their_bounds():
+    f = unknown_function("f", u, D(u, x), bounds=[(-2, 2), (0, 5)])
+    assert again(1 + x * f) == 1 + x * f
+    assert again(f).bounds == f.bounds
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        ["UnknownFunction", "f", [[0, 1]]],
+        ["UnknownFunction", "f", [[1, 0]], ["Symbol", "x", "real"]],
+        ["UnknownFunction", "f", [[0, 1]], ["UnknownFunction", "g", [[0, 1]], ["Symbol", "x", "real"]]],
+        ["UnknownFunction", "a/b", [[0, 1]], ["Symbol", "x", "real"]],
+        ["UnknownFunction", "f", "bounds", ["Symbol", "x", "real"]],
+        ["UnknownFunction"],
+    ],
+)
+def test_malformed_unknown_functions_are_refused(node):
+    with pytest.raises(ValueError, match="problem JSON"):
+        Decoder()(node)

@@ -301,12 +301,14 @@ def test_a_checkpoint_into_a_folder_that_is_not_there_names_it(tmp_path):
         run(checkpoint=tmp_path / "nowhere" / "walk.ckpt")
 
 
-def test_a_failed_run_keeps_the_checkpoint_of_its_last_good_states(tmp_path):
+def test_a_failed_run_leaves_the_checkpoint_of_its_last_good_state(tmp_path):
     path = tmp_path / "walk.ckpt"
-    run(Walk(nan_at=3), checkpoint=path)
-    again = run(Walk(nan_at=3), checkpoint=path, resume=True)
+    run(Walk(nan_at=4), checkpoint=path)
+    state, _ = files.load(path, WalkState(0, 1.0, np.random.default_rng(0)))
+    assert state.steps == 3
+    again = run(Walk(nan_at=4), checkpoint=path, resume=True)
     assert again.status is Status.DIVERGED
-    assert list(again.history["step"]) == [1, 2]
+    assert list(again.history["step"]) == [1, 2, 3]
 
 
 def test_auto_falls_back_to_the_cpu_for_solvers_that_run_there_only(monkeypatch):

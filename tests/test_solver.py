@@ -6,6 +6,7 @@ import torch
 
 from pinnlab import Box, D, Etdrk4, MethodOfLines, Problem, UnsupportedProblem, dirichlet, parameter
 from pinnlab.solver import Status, require_cpu, require_known_parameters, solver_name
+from pinnlab.symbols import unknown_function
 
 x = sp.Symbol("x", real=True)
 u = sp.Function("u")(x)
@@ -32,3 +33,9 @@ def test_parameters_to_be_inferred_are_refused_with_the_way_out():
 
 def test_a_status_is_one_of_three():
     assert {s.value for s in Status} == {"running", "done", "diverged"}
+
+
+def test_unknown_functions_are_refused_with_the_way_out():
+    problem = Problem("hidden", [D(u, x, 2) - unknown_function("f", u)], [u], Box({x: (0, 1)}), [dirichlet(u, 0)])
+    with pytest.raises(UnsupportedProblem, match=r"the term f\(u\(x\)\) is unknown; .* Pinn\(observations=…\)"):
+        require_known_parameters(MethodOfLines(), problem)

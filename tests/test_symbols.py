@@ -7,7 +7,16 @@ import pytest
 import sympy as sp
 
 from pinnlab import D, div, grad, laplacian, normal, parameter
-from pinnlab.symbols import NormalDerivative, applied_functions, field_name, parameters_of, with_values
+from pinnlab.symbols import (
+    NormalDerivative,
+    UnknownSlope,
+    applied_functions,
+    field_name,
+    parameters_of,
+    unknown_function,
+    unknown_functions_of,
+    with_values,
+)
 
 t, x, y = sp.symbols("t x y", real=True)
 u, v = sp.Function("u")(t, x), sp.Function("v")(t, x)
@@ -129,3 +138,40 @@ def test_names_and_functions_are_found():
 
 def test_latex_of_a_normal_derivative_names_the_unknown():
     assert sp.latex(NormalDerivative(u)) == r"\partial_n u"
+
+
+def test_an_unknown_function_is_printed_as_it_was_written():
+    f = unknown_function("f", u, D(u, x), bounds=[(-2, 2), (0, 5)])
+    assert str(f) == "f(u(t, x), Derivative(u(t, x), x))"
+    assert sp.latex(f**2).startswith(r"\left(f\left(")
+    assert (f.name, f.bounds, f.arguments) == ("f", ((-2.0, 2.0), (0.0, 5.0)), (u, D(u, x)))
+    assert f.is_real
+    assert unknown_functions_of(1 + x * f) == {f}
+    assert applied_functions(f) == {u}
+    assert unknown_function("f", u) != unknown_function("g", u)
+    assert f.free_symbols == {t, x}
+
+
+def test_an_unknown_function_obeys_the_chain_rule_with_unknown_slopes():
+    f = unknown_function("f", u, x)
+    slope, second = UnknownSlope(f, sp.Integer(0)), UnknownSlope(f, sp.Integer(1))
+    assert sp.diff(f, x) == slope * sp.diff(u, x) + second
+    assert sp.diff(f, t) == slope * sp.diff(u, t)
+    assert sp.diff(slope, t) == UnknownSlope(f, sp.Integer(0), sp.Integer(0)) * sp.diff(u, t)
+    assert slope.is_real
+
+
+@pytest.mark.parametrize(
+    ("arguments", "bounds", "message"),
+    [
+        (("f",), None, "name what it depends on"),
+        (("", u), None, "give it a name"),
+        (("f", u), [(0, 1), (0, 1)], "must be one finite interval"),
+        (("f", u), [(1, 0)], "must be one finite interval"),
+        (("f", u), [(0, sp.oo)], "must be one finite interval"),
+        (("f", unknown_function("g", u)), None, "holds another unknown function"),
+    ],
+)
+def test_bad_unknown_functions_are_refused(arguments, bounds, message):
+    with pytest.raises(ValueError, match=message):
+        unknown_function(*arguments, bounds=bounds)

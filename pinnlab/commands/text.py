@@ -39,6 +39,7 @@ def solution_lines(data: Mapping[str, Any]) -> list[str]:
     ]
     if data["last"]:
         lines.append("last step: " + ", ".join(f"{k} {v:.4g}" for k, v in data["last"].items() if v is not None))
+    lines += learned_lines(data["learned"])
     if data["bound"] is not None:
         bound = data["bound"]
         shares = f"space {bound['space']:.1e}, time {bound['time']:.1e}"
@@ -62,6 +63,7 @@ def file_lines(data: Mapping[str, Any]) -> list[str]:
         f"{data['file']}: {data['title']} ({data['bytes']:,} bytes, schema {data['schema']})",
         f"problem: {data['problem']}, sha256 {data['problem_sha256']}",
         *(f"parameter {name} = {value:.6g}" for name, value in data["parameters"].items()),
+        *learned_lines(data["learned"]),
         f"solver: {call(data['solver'])}",
         *(f"axis {n}: {a['nodes']} nodes from {a['from']:.6g} to {a['to']:.6g}" for n, a in data["axes"].items()),
         *([] if data["mesh"] is None else mesh_lines(data["mesh"])),
@@ -72,6 +74,15 @@ def file_lines(data: Mapping[str, Any]) -> list[str]:
     last = ", ".join(f"{k} {v:.4g}" for k, v in data["history"]["last"].items() if v is not None)
     lines.append(f"history: {data['history']['rows']} rows" + (f", last {last}" if last else ""))
     return [*lines, "provenance: " + ", ".join(f"{k} {v}" for k, v in data["provenance"].items())]
+
+
+def learned_lines(learned: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """What was inferred about unknown parameters."""
+    return [
+        f"learned {name} = {e['value']:.6g} ± {e['standard_error']:.2g} "
+        f"(95 % between {e['lower']:.6g} and {e['upper']:.6g})"
+        for name, e in learned.items()
+    ]
 
 
 def mesh_lines(mesh: Mapping[str, Any]) -> list[str]:

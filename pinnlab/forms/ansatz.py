@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,13 +15,22 @@ from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.logic.boolalg import BooleanFunction
 
 from pinnlab.domain.box import Box
-from pinnlab.errors import UnsupportedProblem
+from pinnlab.domain.shape import Shape
+from pinnlab.errors import KeptKink, UnsupportedProblem
+from pinnlab.forms.blending import blended
 from pinnlab.forms.boundary import BoundaryRow, Dirichlet, classify
+from pinnlab.forms.distance import number
 from pinnlab.forms.evaluate import on_points
 from pinnlab.forms.jet import JetSymbol, from_jets, jet_symbols, to_jets
+from pinnlab.forms.kinks import kinks
 from pinnlab.lint import CORNER_TOLERANCE
 from pinnlab.problem import Problem
 from pinnlab.symbols import Expr, Normal, with_values
+
+# Operations in the interpolant of data on the sides of a box, beyond which its derivatives cost more than the network.
+LARGEST_LIFT = 5_000
+# Beyond this many, multiplying out takes too long for the chance that nothing is left.
+LARGEST_GAP = 500
 
 
 @dataclass(frozen=True)
@@ -42,27 +52,40 @@ class Ansatz:
     @cached_property
     def residuals(self) -> tuple[Expr, ...]:
         """The equations in jets of the free functions."""
-        return tuple(self._through(with_values(e)) for e in self.problem.equations)
+        return tuple(self.through(with_values(e)) for e in self.problem.equations)
 
     @cached_property
     def open_residuals(self) -> tuple[Expr, ...]:
         """The open conditions in jets of the free functions, coordinates and components of the normal."""
         unknowns, coordinates = self.problem.unknowns, self.problem.coordinates
-        return tuple(self._through(from_jets(r.residual, unknowns, coordinates)) for r in self.open_rows)
+        return tuple(self.through(from_jets(r.residual, unknowns, coordinates)) for r in self.open_rows)
 
     def derivatives(self, orders: Sequence[int]) -> tuple[Expr, ...]:
         """A partial derivative of each unknown, in jets of the free functions."""
-        counts = [(c, n) for c, n in zip(self.problem.coordinates, orders, strict=True) if n]
-        return tuple(to_jets(sp.Derivative(e, *counts) if counts else e, self.problem.coordinates)
-                     for e in self.expressions)  # fmt: skip
+        return tuple(self._derivative(i, tuple(orders)) for i in range(len(self.expressions)))
 
     def index(self, symbol: JetSymbol) -> int:
         """Which free function a jet belongs to."""
         return [f.func.__name__ for f in self.functions].index(symbol.jet.field)
 
-    def _through(self, expression: Expr) -> Expr:
-        table = dict(zip(self.problem.unknowns, self.expressions, strict=True))
-        return to_jets(expression.xreplace(table), self.problem.coordinates)
+    def through(self, expression: Expr) -> Expr:
+        """An expression of the unknowns in jets of the free functions."""
+        coordinates, names = self.problem.coordinates, self.problem.names
+        if self.problem.unknown_functions:
+            table = dict(zip(self.problem.unknowns, self.expressions, strict=True))
+            return to_jets(expression.xreplace(table), coordinates)
+        # Derivatives of the unknowns are few, those that an expression holds many.
+        lowered = to_jets(expression, coordinates)
+        jets = {s: self._derivative(names.index(s.jet.field), s.jet.orders) for s in jet_symbols(lowered)}
+        return lowered.xreplace(jets)
+
+    def _derivative(self, unknown: int, orders: tuple[int, ...]) -> Expr:
+        expression = self.expressions[unknown]
+        for c, n in zip(self.problem.coordinates, orders, strict=True):
+            # One at a time: sympy simplifies what it differentiates twice at once, which takes long.
+            for _ in range(n):
+                expression = sp.diff(expression, c)
+        return to_jets(expression, self.problem.coordinates)
 
 
 class Constraints(abc.ABC):
@@ -85,36 +108,79 @@ class Soft(Constraints):
 
 @dataclass(frozen=True)
 class Hard(Constraints):
-    """Initial and Dirichlet conditions on the sides of a box hold exactly: u = g + φ N.
+    """Initial and Dirichlet conditions on the sides of a box, or on the pieces of a shape, hold exactly: u = g + φ N.
 
-    g is the transfinite interpolant of the data (W. J. Gordon, SIAM J. Numer. Anal. 8 (1971) 158-177: Boolean sums
-    of one-dimensional interpolation, here linear in space and Taylor in time), φ the product of the distances to the
-    sides where u is given, and of (t - t0)^m for m initial conditions.  Conditions of another kind (Neumann, Robin,
-    general) stay residuals as in `Soft`, and are the only ones then.  Not for data that disagree where two sides meet:
-    no continuous g has them.  Nor for initial data with kinks, which the ansatz would keep for ever.
+    On a box g is the transfinite interpolant of the data (W. J. Gordon, SIAM J. Numer. Anal. 8 (1971) 158-177: Boolean
+    sums of one-dimensional interpolation, here linear in space and Taylor in time), φ the product of the distances to
+    the sides where u is given, and of (t - t0)^m for m initial conditions.  On other shapes g is blended
+    and φ multiplied from smooth distances, see `forms.blending.blended`; φ is not smooth in re-entrant corners.  Conditions of another kind
+    (Neumann, Robin, general) stay residuals as in `Soft`, and are the only ones then.
+
+    Not for data that disagree where two sides meet: no continuous g has them.  Nor for data with kinks, which the
+    ansatz would keep for ever; a warning tells of them.  Where one formula gives the data on the whole boundary of a
+    shape, or a sum of functions of one coordinate those on a box, g is that formula: of a manufactured problem it is
+    the solution.
     """
 
     def ansatz(self, problem: Problem) -> Ansatz:
         """U = g + φ N.
 
         Raises:
-            UnsupportedProblem: If the region is no box, or data disagree where two sides meet.
+            UnsupportedProblem: If the region is neither box nor shape, one of its pieces has no smooth distance, a
+                condition that is left needs a derivative that φ lacks, or data disagree where two sides meet.
+
+        Warns:
+            KeptKink: If the slope of g jumps, see `forms.kinks.kinks`.
         """
-        if not isinstance(problem.region, Box):
+        if not isinstance(problem.region, Shape):
             raise UnsupportedProblem(
-                f"Hard on {problem.name!r}: conditions can be built in on the sides of a box only, not on "
-                f"{problem.region}; use constraints=Soft()"
+                f"Hard on {problem.name!r}: conditions can be built in on boxes and shapes only, and there is no "
+                f"formula for the distance from the boundary of {problem.region}; use constraints=Soft()"
             )
         rows = classify(problem)
         functions, expressions, built_in = _functions(problem), [], set()
         for name, n in zip(problem.names, functions, strict=True):
             given = _given(rows, name)
-            lift, distance = _interpolant(problem, given)
+            lift, distance = _lifted(problem, given)
             _require_data_met(problem, given, lift)
+            for kink in kinks(problem, name, [r.value for r in given], lift):
+                warnings.warn(f"Hard on {problem.name!r}: {kink}; use constraints=Soft()", KeptKink, stacklevel=2)
             expressions.append(lift + distance * n)
             built_in |= {id(r) for r in given}
         left = tuple(r for r in rows if id(r) not in built_in)
-        return Ansatz(problem, functions, tuple(expressions), left)
+        found = Ansatz(problem, functions, tuple(expressions), left)
+        _require_smooth_on_pieces(found, frozenset((r.unknown or "", r.piece) for r in rows if id(r) in built_in))
+        return found
+
+
+def _lifted(problem: Problem, given: Sequence[Dirichlet]) -> tuple[Expr, Expr]:
+    if isinstance(problem.region, Box):
+        return _interpolant(problem, given)
+    assert isinstance(problem.region, Shape)  # Hard.ansatz has refused everything else
+    try:
+        return blended(problem.region, problem.interval, given)
+    except UnsupportedProblem as error:
+        raise UnsupportedProblem(f"Hard on {problem.name!r}: {error}") from None
+
+
+def _require_smooth_on_pieces(ansatz: Ansatz, built_in: frozenset[tuple[str, str]]) -> None:
+    """Refuse conditions on second derivatives on a piece of a shape where quotients of distances lose them."""
+    if isinstance(ansatz.problem.region, Box):
+        return
+    for row in ansatz.open_rows:
+        for s in jet_symbols(row.residual):
+            expression = ansatz.expressions[ansatz.problem.names.index(s.jet.field)]
+            if s.jet.order > 1 and (s.jet.field, row.piece) in built_in and _has_quotients(expression):
+                raise UnsupportedProblem(
+                    f"Hard on {ansatz.problem.name!r}: a condition on {row.piece!r} holds {s}, which cannot be "
+                    "evaluated there, where quotients of small distances are built in; use constraints=Soft()"
+                )
+
+
+def _has_quotients(expression: Expr) -> bool:
+    """Whether powers other than natural ones of something that varies occur, as in blended data and trimmed edges."""
+    varying = (p for p in expression.atoms(sp.Pow) if p.base.free_symbols)
+    return any(not (p.exp.is_Integer and p.exp > 0) for p in varying)
 
 
 def _functions(problem: Problem) -> tuple[Expr, ...]:
@@ -142,30 +208,42 @@ def _interpolant(problem: Problem, given: Sequence[Dirichlet]) -> tuple[Expr, Ex
     lift, distance = sp.S.Zero, sp.S.One
     initial = [r for r in given if r.piece == "initial"]
     if initial and problem.interval is not None:
-        t, start = problem.interval.time, _exact(problem.interval.start)
+        t, start = problem.interval.time, number(problem.interval.start)
         for k, r in enumerate(initial):
             lift += r.value.subs(t, start) * (t - start) ** k / sp.factorial(k)
-        distance *= ((t - start) / _exact(problem.interval.length)) ** len(initial)
+        distance *= ((t - start) / number(problem.interval.length)) ** len(initial)
     sides = {r.piece: r for r in given if r.piece != "initial"}
     region = problem.region
     assert isinstance(region, Box)  # Hard.ansatz has refused everything else
     for c in region.coordinates:
         here = {name: at for name, (axis, at) in region.sides.items() if axis == c and name in sides}
-        low, high = (_exact(b) for b in region.bounds[c])
+        low, high = (number(b) for b in region.bounds[c])
         length = high - low
         corrections = []
         for name, at in here.items():
-            gap = (sides[name].value - lift).subs(c, _exact(at))
+            gap = _without_zero((sides[name].value - lift).subs(c, number(at)))
             near = (high - c) / length if at == region.bounds[c][0] else (c - low) / length
             corrections.append(gap * near if len(here) == 2 else gap)
             distance *= 2 * (c - low) / length if at == region.bounds[c][0] else 2 * (high - c) / length
         lift += sp.Add(*corrections)
+        if sp.count_ops(lift) > LARGEST_LIFT:
+            raise UnsupportedProblem(
+                f"Hard on {problem.name!r}: the interpolant of the data on {len(sides)} sides has more than "
+                f"{LARGEST_LIFT:,} terms, since it grows threefold with each axis; use constraints=Soft()"
+            )
     return lift, distance
+
+
+def _without_zero(gap: Expr) -> Expr:
+    """An expression, or zero where it is zero multiplied out: what a polynomial misses often is, and would grow."""
+    if sp.count_ops(gap) > LARGEST_GAP:
+        return gap
+    return sp.S.Zero if sp.expand(gap, power_base=False, power_exp=False, log=False) == 0 else gap
 
 
 def _require_data_met(problem: Problem, given: Sequence[Dirichlet], lift: Expr) -> None:
     """Refuse data that disagree at a corner: blending them would change the problem on the whole side."""
-    if any(p.is_unknown for p in problem.parameters):
+    if problem.unknown_functions or any(p.is_unknown for p in problem.parameters):
         return
     gaps: dict[str, float] = {}
     size = 0.0
@@ -184,11 +262,6 @@ def _require_data_met(problem: Problem, given: Sequence[Dirichlet], lift: Expr) 
             )
 
 
-def _exact(value: float) -> Expr:
-    """A bound as an integer where it is one, so that data at a side simplify to zero where they should."""
-    return sp.Integer(int(value)) if value == int(value) else sp.Float(value)
-
-
 @dataclass(frozen=True)
 class Hoisted:
     """Expressions of jets with everything that depends on coordinates alone pulled out, to be evaluated once.
@@ -202,10 +275,11 @@ class Hoisted:
     coefficients: dict[sp.Symbol, Expr]
 
     @classmethod
-    def of(cls, expressions: Sequence[Expr]) -> Hoisted:
-        """Split expressions into jets and coefficients."""
+    def of(cls, expressions: Sequence[Expr], trained: Iterable[sp.Symbol] = ()) -> Hoisted:
+        """Split expressions into jets and coefficients; symbols that are `trained` stay, as jets do."""
         table: dict[Expr, sp.Symbol] = {}
-        hoisted = tuple(_hoist(e, table) for e in expressions)
+        symbols = frozenset(trained)
+        hoisted = tuple(_hoist(e, table, symbols) for e in expressions)
         return cls(hoisted, {s: e for e, s in table.items()})
 
     @property
@@ -217,18 +291,23 @@ class Hoisted:
 _CONDITIONAL = (ExprCondPair, Relational, BooleanFunction)
 
 
-def _hoist(e: Expr, table: dict[Expr, sp.Symbol]) -> Expr:
+def _hoist(e: Expr, table: dict[Expr, sp.Symbol], trained: frozenset[sp.Symbol]) -> Expr:
     if not e.free_symbols:
         return e
     if isinstance(e, _CONDITIONAL):
         # A condition is no number, so only the numbers in it are pulled out.
-        return e.func(*(_hoist(a, table) for a in e.args))
-    if not jet_symbols(e):
+        return e.func(*(_hoist(a, table, trained) for a in e.args))
+    if not _changes(e, trained):
         return table.setdefault(e, sp.Dummy(f"coefficient_{len(table)}", real=True))
-    if isinstance(e, JetSymbol):
+    if isinstance(e, sp.Symbol):
         return e
     if isinstance(e, sp.Add | sp.Mul):
-        plain = [a for a in e.args if not jet_symbols(a)]
-        rest = [_hoist(a, table) for a in e.args if jet_symbols(a)]
-        return e.func(_hoist(e.func(*plain), table), *rest) if plain else e.func(*rest)
-    return e.func(*(_hoist(a, table) for a in e.args))
+        plain = [a for a in e.args if not _changes(a, trained)]
+        rest = [_hoist(a, table, trained) for a in e.args if _changes(a, trained)]
+        return e.func(_hoist(e.func(*plain), table, trained), *rest) if plain else e.func(*rest)
+    return e.func(*(_hoist(a, table, trained) for a in e.args))
+
+
+def _changes(e: Expr, trained: frozenset[sp.Symbol]) -> bool:
+    """Whether training changes the value of an expression."""
+    return any(isinstance(s, JetSymbol) or s in trained for s in e.free_symbols)

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 
 from pinnlab.networks.activations import Activation, Tanh
+from pinnlab.networks.architecture import Headed, dense, glorot, require_at_least_one
 from pinnlab.networks.inputs import Features, Inputs
 
 
-class Perceptron(torch.nn.Module):
+class Perceptron(Headed):
     """x_0 = features(points), x_{l+1} = activation(W_l x_l + b_l), output = W x + b."""
 
     def __init__(self, inputs: Inputs, widths: tuple[int, ...], activation: Activation) -> None:
@@ -20,17 +21,15 @@ class Perceptron(torch.nn.Module):
         sizes = (inputs.features, *widths)
         self.features = Features(inputs)
         self.activation = activation
-        self.layers = torch.nn.ModuleList(
-            torch.nn.utils.skip_init(torch.nn.Linear, a, b, dtype=torch.float64) for a, b in itertools.pairwise(sizes)
-        )
+        self.layers = torch.nn.ModuleList(dense(a, b) for a, b in itertools.pairwise(sizes[:-1]))
+        self.head = dense(sizes[-2], sizes[-1])
 
-    def forward(self, points: Any) -> Any:
-        """Values (n, outputs) at `points (n, dim)`; a Taylor series of points gives a series of values."""
+    def hidden(self, points: Any) -> Any:
+        """The last hidden layer (n, width) at `points (n, dim)`."""
         x = self.features(points)
-        *hidden, head = self.layers
-        for layer in hidden:
+        for layer in self.layers:
             x = self.activation(layer(x))
-        return head(x)
+        return x
 
 
 @dataclass(frozen=True)
@@ -52,17 +51,11 @@ class Mlp:
     activation: Activation = field(default_factory=Tanh)
 
     def __post_init__(self) -> None:
-        for name, value in (("width", self.width), ("depth", self.depth)):
-            if value < 1:
-                raise ValueError(f"Mlp: {name} = {value}; give at least 1")
+        require_at_least_one(self, width=self.width, depth=self.depth)
 
-    def build(self, inputs: Inputs, outputs: int, generator: torch.Generator) -> torch.nn.Module:
+    def build(self, inputs: Inputs, outputs: int, generator: torch.Generator) -> Headed:
         """A fresh network on the generator's device; equal generators give equal weights."""
         network = Perceptron(inputs, (*[self.width] * self.depth, outputs), self.activation)
         network.to(generator.device)
-        for parameter in network.parameters():
-            if parameter.ndim == 2:
-                torch.nn.init.xavier_normal_(parameter, generator=generator)
-            else:
-                torch.nn.init.zeros_(parameter)
+        glorot(network, generator)
         return network

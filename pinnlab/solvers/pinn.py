@@ -2,38 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab.domain.bounding import bounding_box
 from pinnlab.domain.box import Box
-from pinnlab.errors import UnsupportedProblem
-from pinnlab.field import Field
-from pinnlab.forms.ansatz import Ansatz, Constraints, Hard, Hoisted
-from pinnlab.forms.evaluate import Program
+from pinnlab.errors import SolveFailed, UnsupportedProblem
+from pinnlab.forms.ansatz import Ansatz, Constraints, Hard
 from pinnlab.networks.inputs import Inputs
 from pinnlab.networks.mlp import Mlp
-from pinnlab.numerics.taylor import JetPlan
+from pinnlab.numerics.derivatives import Derivatives
+from pinnlab.numerics.taylor import TaylorMode
+from pinnlab.observations import Observations, weights
+from pinnlab.pinn_field import PinnField
 from pinnlab.problem import Problem
-from pinnlab.solver import CPU, Method, Solver, Status, require_known_parameters
-from pinnlab.symbols import Expr, Normal
+from pinnlab.residual_rows import Misfit, Rows, Trained
+from pinnlab.solver import CPU, Method, Solver, Status
+from pinnlab.training.divergence import require_finite_step
+from pinnlab.training.estimate import Estimate, Profile, estimates
 from pinnlab.training.levenberg_marquardt import LevenbergMarquardt
 from pinnlab.training.optimizer import Optimizer
 from pinnlab.training.parameters import Parameters
-from pinnlab.training.pointwise import Group, PointwiseLeastSquares
+from pinnlab.training.pointwise import Group, Kind, PointwiseLeastSquares
 from pinnlab.training.row_jacobian import LayerOuterProducts, RowJacobian
+from pinnlab.training.sampled_residual import SampledResidual
 from pinnlab.training.samplers import Region, ResidualAdaptive, Sampler
 from pinnlab.training.weighting import FixedWeights, Weighting
 
-# Points at which a network is evaluated at once when its field is asked for values.
-EVALUATION_CHUNK = 20_000
+# Standard errors are worked out with at least so many equations per trained number: with two or so, the network has
+# room between the points to follow the noise, and they came out three times too large.
+ROWS_PER_PARAMETER = 8
+# Above so many trained numbers standard errors are not worked out: they take the square of them in memory.
+MOST_PROFILED = 5000
 
 
 @runtime_checkable
@@ -53,11 +62,12 @@ class PinnState:
         step: Steps done.
         phase: Which of the optimisers is at work.
         drawn: Step at which the points were drawn; -1 before the first.
-        theta: The network's parameters `(P,)`.
+        theta: The network's parameters, then those of unknown functions and unknown parameters `(P,)`.
         optimizers: The state of each optimiser.
         rng: Draws points.
         interior: Collocation points of the equations `(n, dim)`.
         pieces: Points and normals of each open condition, one after the other, each `(m, dim)`.
+        balance: The state of the weighting.
     """
 
     step: int
@@ -68,6 +78,7 @@ class PinnState:
     rng: np.random.Generator
     interior: np.ndarray
     pieces: list[np.ndarray]
+    balance: Any
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,10 @@ class Pinn(Solver):
     than about 3,000 parameters then reach four digits and more in a minute of two cores.  Not for shocks without
     viscosity, nor for long chaotic evolutions in one piece.
 
+    Inverse problems: with `observations`, unknown parameters and unknown functions of the problem are trained along
+    with the network.  `solution.field.parameters` then holds an `Estimate` with its standard error for each unknown
+    parameter, and the history a column `parameter_NAME`.  Give a parameter that must not change sign its bounds.
+
     Args:
         network: Architecture, such as `Mlp(width=20, depth=3)`.
         constraints: `Hard()` or `Soft()`.
@@ -88,6 +103,10 @@ class Pinn(Solver):
         optimizer: One optimiser, or several that follow one another.
         condition_points: Points on each piece for each condition that is not built in.
         differentiation: How Jacobians by the parameters are computed.
+        observations: Data, one set or several.
+        function_network: Architecture of each unknown function.
+        derivatives: How the network is differentiated by its coordinates: `TaylorMode()`, or for a network with an
+            operation that has no Taylor rule `NestedAutograd()`, together with `differentiation=PerPoint()`.
 
     [1] M. Raissi, P. Perdikaris, G. E. Karniadakis, J. Comput. Phys. 378 (2019) 686-707.
     """
@@ -99,6 +118,9 @@ class Pinn(Solver):
     optimizer: Optimizer | tuple[Optimizer, ...] = field(default_factory=LevenbergMarquardt)
     condition_points: int = 400
     differentiation: RowJacobian = field(default_factory=LayerOuterProducts)
+    observations: Observations | tuple[Observations, ...] = ()
+    function_network: Architecture = field(default_factory=lambda: Mlp(width=10, depth=2))
+    derivatives: Derivatives = field(default_factory=TaylorMode)
 
     def __post_init__(self) -> None:
         kinds: dict[str, type] = {
@@ -107,6 +129,8 @@ class Pinn(Solver):
             "sampler": Sampler,
             "weighting": Weighting,
             "differentiation": RowJacobian,
+            "function_network": Architecture,
+            "derivatives": Derivatives,
         }
         for name, kind in kinds.items():
             if not isinstance(getattr(self, name), kind):
@@ -115,72 +139,41 @@ class Pinn(Solver):
             raise ValueError(f"Pinn: optimizer must be one or several optimisers, got {self.optimizer!r}")
         if self.condition_points < 1:
             raise ValueError(f"Pinn: condition_points must be positive, got {self.condition_points}")
+        if not all(isinstance(o, Observations) for o in self.data):
+            raise ValueError(f"Pinn: observations must be one or several Observations, got {self.observations!r}")
 
     @property
     def phases(self) -> tuple[Optimizer, ...]:
         """The optimisers that follow one another."""
         return (self.optimizer,) if isinstance(self.optimizer, Optimizer) else tuple(self.optimizer)
 
+    @property
+    def data(self) -> tuple[Observations, ...]:
+        """The sets of observations."""
+        return (self.observations,) if isinstance(self.observations, Observations) else tuple(self.observations)
+
     def compile(self, problem: Problem, device: torch.device = CPU) -> PinnMethod:
         """Lower the problem to rows of residuals.
 
         Raises:
-            UnsupportedProblem: If the region is no box, or the equations hold a function without counterpart in torch.
+            UnsupportedProblem: If the constraints do not take the region, the equations hold a function without
+                counterpart in torch, or something is unknown and there are no observations.
+            ValueError: If the observations do not belong to the problem.
         """
-        require_known_parameters(self, problem)
-        if not isinstance(problem.region, Box):
-            raise UnsupportedProblem(f"Pinn on {problem.name!r}: needs a box, not {problem.region}")
+        _require_data(self, problem)
         method = PinnMethod(self, problem, self.constraints.ansatz(problem), device)
         method.lower()
         return method
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Residuals at points as a function of the network: `(theta, points, extras) -> (n, k)`."""
-
-    ansatz: Ansatz
-    hoisted: Hoisted
-    parameters: Parameters
-
-    @classmethod
-    def of(cls, ansatz: Ansatz, expressions: Sequence[Expr], parameters: Parameters) -> Rows:
-        """Lower expressions of jets."""
-        return cls(ansatz, Hoisted.of(expressions), parameters)
-
-    def lower(self) -> tuple[JetPlan, Program, Program]:
-        """Everything that points do not change."""
-        return self.plan, self._program, self._coefficient_program
-
-    @cached_property
-    def plan(self) -> JetPlan:
-        """The derivatives of the network that are needed."""
-        dim = len(self.ansatz.problem.coordinates)
-        return JetPlan([s.jet.orders for s in self.hoisted.symbols] or [(0,) * dim])
-
-    @cached_property
-    def _program(self) -> Program:
-        return Program(self.hoisted.expressions, [*self.hoisted.symbols, *self.hoisted.coefficients])
-
-    @cached_property
-    def _coefficient_program(self) -> Program:
-        problem = self.ansatz.problem
-        arguments = [*problem.coordinates, *(Normal(c) for c in problem.space)]
-        return Program(list(self.hoisted.coefficients.values()), arguments)
-
-    def extras(self, points: Tensor, normals: Tensor) -> Tensor:
-        """The coefficients at points `(n, m)`; normals `(n, space)`."""
-        columns = self._coefficient_program(*points.T, *normals.T)
-        spread = [torch.as_tensor(c, dtype=points.dtype, device=points.device).expand(len(points)) for c in columns]
-        return torch.stack(spread, dim=1) if spread else points.new_zeros(len(points), 0)
-
-    def __call__(self, theta: Tensor, points: Tensor, extras: Tensor) -> Tensor:
-        """The rows."""
-        jets = self.plan.evaluate(self.parameters.bind(theta), points)
-        values = [jets[s.jet.orders][:, self.ansatz.index(s)] for s in self.hoisted.symbols]
-        columns = self._program(*values, *extras.unbind(dim=1))
-        spread = [torch.as_tensor(c, dtype=points.dtype, device=points.device).expand(len(points)) for c in columns]
-        return torch.stack(spread, dim=1)
+def _require_data(solver: Pinn, problem: Problem) -> None:
+    unknown = [f"parameter {p.name}" for p in problem.parameters if p.is_unknown]
+    unknown += [f"function {f.name}" for f in problem.unknown_functions]
+    if unknown and not solver.data:
+        raise UnsupportedProblem(
+            f"Pinn on {problem.name!r}: the {unknown[0]} is unknown and there are no data to learn it from; "
+            "give Pinn(observations=Observations(points, values, noise)), or write a known one"
+        )
 
 
 @dataclass(frozen=True)
@@ -199,7 +192,7 @@ class PinnMethod(Method[PinnState]):
             UnsupportedProblem: If a function has no counterpart in torch, or a derivative is of too high an order.
         """
         try:
-            for rows in (self._equations, *self._conditions):
+            for rows in (self._equations, *self._conditions, *self._observed):
                 rows.lower()
         except ValueError as error:
             raise UnsupportedProblem(f"Pinn on {self.problem.name!r}: {error}") from None
@@ -209,24 +202,30 @@ class PinnMethod(Method[PinnState]):
     def init(self, seed: int) -> PinnState:
         """A freshly initialised network; the points are drawn in the first step."""
         generator = torch.Generator(self.device).manual_seed(seed)
-        network = self.solver.network.build(self._inputs, len(self.problem.unknowns), generator)
-        theta = Parameters(network).flatten().to(torch.float64)
+        theta = self._built(generator).start()
         optimizers = [o.start(theta) for o in self.solver.phases]
         empty = np.zeros((0, len(self.problem.coordinates)))
         pieces = [empty] * (2 * len(self.ansatz.open_rows))
-        return PinnState(0, 0, -1, theta, optimizers, np.random.default_rng(seed), empty, pieces)
+        balance = self.solver.weighting.start(self._groups(empty, pieces))
+        return PinnState(0, 0, -1, theta, optimizers, np.random.default_rng(seed), empty, pieces, balance)
 
     def step(self, state: PinnState) -> tuple[PinnState, dict[str, float]]:
         """One step of the optimiser, on points that are redrawn when the sampler says so."""
         state = self._with_points(state)
+        balance = self.solver.weighting.update(self._plain(state), state.theta, state.balance)
+        state = replace(state, balance=balance)
         optimizer = self.solver.phases[state.phase]
-        theta, inner, scalars = optimizer.step(self._objective(state), state.theta, state.optimizers[state.phase])
+        objective = self._objective(state)
+        theta, inner, scalars = optimizer.step(objective, state.theta, state.optimizers[state.phase])
+        require_finite_step(objective, state.theta, theta, scalars)
         optimizers = [*state.optimizers]
         optimizers[state.phase] = inner
         phase = state.phase
         if optimizer.finished(inner) and phase + 1 < len(self.solver.phases):
             phase += 1
             optimizers[phase] = self.solver.phases[phase].start(theta)
+        values = zip(self._trained.symbols, self._trained.values(theta), strict=True)
+        scalars = scalars | {f"parameter_{p.name}": float(v) for p, v in values}
         return replace(state, step=state.step + 1, phase=phase, theta=theta, optimizers=optimizers), scalars
 
     def status(self, state: PinnState) -> Status:
@@ -237,7 +236,23 @@ class PinnMethod(Method[PinnState]):
 
     def field(self, state: PinnState) -> PinnField:
         """The network with its conditions."""
-        return PinnField(self.problem, self.ansatz, self._parameters, state.theta, (0,) * len(self.problem.coordinates))
+        orders = (0,) * len(self.problem.coordinates)
+        infer = partial(self.estimates, state)
+        return PinnField(self.problem, self.ansatz, self._trained, state.theta, infer, orders)
+
+    def estimates(self, state: PinnState) -> Mapping[str, Estimate]:
+        """What the data tell about each unknown parameter; see `Estimate` for when only values are known."""
+        symbols = self._trained.symbols
+        if not symbols:
+            return {}
+        data = PointwiseLeastSquares(self._data, self.solver.differentiation)
+        profile = Profile.unknown(len(symbols))
+        # The equations may be singular at points that training has not met.
+        if len(state.theta) <= MOST_PROFILED:
+            with contextlib.suppress(SolveFailed):
+                profile = Profile.of(self._dense_objective(self._with_points(state)), data, state.theta, len(symbols))
+        found = estimates(profile, self._trained.bounded, self._trained.free(state.theta))
+        return {p.name: e for p, e in zip(symbols, found, strict=True)}
 
     # -- points --------------------------------------------------------------------------------------------
 
@@ -246,9 +261,11 @@ class PinnMethod(Method[PinnState]):
         if state.drawn >= 0 and (every == 0 or state.step < state.drawn + every):
             return state
         rng = copy.deepcopy(state.rng)
-        interior = self.solver.sampler.draw(rng, self._region, lambda x: self._residual_size(state.theta, x))
+        previous = None if state.drawn < 0 else state.interior
+        interior = self.solver.sampler.draw(rng, self._region, self._residual(state.theta), previous)
         pieces = [a for row in self.ansatz.open_rows for a in self._on_piece(row.piece, rng)]
-        return replace(state, drawn=state.step, rng=rng, interior=interior, pieces=pieces)
+        state = replace(state, drawn=state.step, rng=rng, interior=interior, pieces=pieces)
+        return replace(state, balance=self.solver.weighting.redrawn(self._plain(state), state.balance))
 
     def _on_piece(self, piece: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         # The boundary of an interval is a point: it need not be drawn many times.
@@ -258,93 +275,108 @@ class PinnMethod(Method[PinnState]):
     @cached_property
     def _region(self) -> Region:
         lower, upper = (np.array(b) for b in (self._inputs.lower, self._inputs.upper))
-        return Region(len(lower), self.problem.spacetime.sample, lambda unit: lower + (upper - lower) * unit)
+        spacetime = self.problem.spacetime
+        from_unit = (lambda unit: lower + (upper - lower) * unit) if isinstance(self.problem.region, Box) else None
+        return Region(len(lower), spacetime.sample, from_unit, (lower, upper), spacetime.contains)
 
-    def _residual_size(self, theta: Tensor, points: np.ndarray) -> np.ndarray:
-        """The Euclidean norm of the equations' residuals at `points (n, dim)`."""
-        x = torch.as_tensor(points, dtype=torch.float64, device=self.device)
-        with torch.no_grad():
-            rows = self._equations(theta, x, self._equations.extras(x, self._no_normals(x)))
-        return torch.linalg.vector_norm(rows, dim=1).cpu().numpy()
+    def _residual(self, theta: Tensor) -> SampledResidual:
+        rows = self._equations
+        return SampledResidual(rows, lambda x: rows.extras(x, self._no_normals(x)), theta, self.solver.differentiation)
 
     # -- objective -----------------------------------------------------------------------------------------
 
     @cached_property
     def _inputs(self) -> Inputs:
         region, interval = self.problem.region, self.problem.interval
-        assert isinstance(region, Box)  # compile has refused everything else
         bounds = [(interval.start, interval.end)] if interval else []
-        bounds += list(region.bounds.values())
-        periodic = [False] * (interval is not None) + [c in region.periodic for c in region.coordinates]
+        bounds += [(float(a), float(b)) for a, b in zip(*bounding_box(region), strict=True)]
+        wrapped = region.periodic if isinstance(region, Box) else frozenset()
+        periodic = [False] * (interval is not None) + [c in wrapped for c in region.coordinates]
         return Inputs(tuple(a for a, _ in bounds), tuple(b for _, b in bounds), tuple(periodic))
 
+    def _built(self, generator: torch.Generator) -> Trained:
+        """Fresh networks, and the unknown parameters."""
+        network = Parameters(self.solver.network.build(self._inputs, len(self.problem.unknowns), generator))
+        functions = {}
+        for f in self.problem.unknown_functions:
+            lower, upper = zip(*f.bounds, strict=True)
+            inputs = Inputs(lower, upper, (False,) * len(lower))
+            functions[f.name] = Parameters(self.solver.function_network.build(inputs, 1, generator))
+        symbols = [p for p in self.problem.parameters if p.is_unknown]
+        return Trained.of(network, functions, symbols, self.solver.derivatives)
+
     @cached_property
-    def _parameters(self) -> Parameters:
-        generator = torch.Generator(self.device).manual_seed(0)
-        return Parameters(self.solver.network.build(self._inputs, len(self.problem.unknowns), generator))
+    def _trained(self) -> Trained:
+        return self._built(torch.Generator(self.device).manual_seed(0))
 
     @cached_property
     def _equations(self) -> Rows:
-        return Rows.of(self.ansatz, self.ansatz.residuals, self._parameters)
+        return Rows.of(self.ansatz, self.ansatz.residuals, self._trained)
 
     @cached_property
     def _conditions(self) -> list[Rows]:
-        return [Rows.of(self.ansatz, [e], self._parameters) for e in self.ansatz.open_residuals]
+        return [Rows.of(self.ansatz, [e], self._trained) for e in self.ansatz.open_residuals]
 
     @cached_property
-    def _last(self) -> list[tuple[np.ndarray, PointwiseLeastSquares]]:
+    def _observed(self) -> list[Rows]:
+        values = self.ansatz.derivatives((0,) * len(self.problem.coordinates))
+        sets = (o.columns(self.problem) for o in self.solver.data)
+        return [Rows.of(self.ansatz, [values[i] for i in columns], self._trained) for columns in sets]
+
+    @cached_property
+    def _data(self) -> tuple[Group, ...]:
+        """What the unknowns miss the observations by; these weights are statistics', and no weighting changes them."""
+        groups = []
+        for rows, o, weight in zip(self._observed, self.solver.data, weights(self.solver.data), strict=True):
+            x, d, w = (torch.tensor(a, dtype=torch.float64, device=self.device) for a in (o.points, o.values, weight))
+            extras = torch.cat([rows.extras(x, self._no_normals(x)), d], dim=1)
+            groups.append(Group(Misfit(rows), x, extras, w, "observations", Kind.CONDITION))
+        return tuple(groups)
+
+    @cached_property
+    def _last(self) -> list[tuple[list[np.ndarray], tuple[Group, ...]]]:
         return []
 
-    def _objective(self, state: PinnState) -> PointwiseLeastSquares:
-        """The sum of squares on the state's points, kept while the points stay the same."""
-        if not self._last or self._last[0][0] is not state.interior:
-            self._last[:] = [(state.interior, self._build(state))]
+    def _plain(self, state: PinnState) -> tuple[Group, ...]:
+        """The groups on the state's points, unweighted; kept while the points stay the same."""
+        points = [state.interior, *state.pieces]
+        if not self._last or any(a is not b for a, b in zip(self._last[0][0], points, strict=True)):
+            self._last[:] = [(points, self._groups(state.interior, state.pieces))]
         return self._last[0][1]
 
-    def _build(self, state: PinnState) -> PointwiseLeastSquares:
-        weighting = self.solver.weighting
-        groups = [self._group(self._equations, state.interior, None, weighting.equation())]
-        located = zip(state.pieces[::2], state.pieces[1::2], strict=True)
-        for rows, (points, normals) in zip(self._conditions, located, strict=True):
-            groups.append(self._group(rows, points, normals, weighting.condition()))
-        return PointwiseLeastSquares(tuple(groups), self.solver.differentiation)
+    def _objective(self, state: PinnState) -> PointwiseLeastSquares:
+        """The weighted sum of squares on the state's points."""
+        groups = self._plain(state)
+        multipliers = self.solver.weighting.multipliers(groups, state.balance)
+        weighted = (group.weighted(m) for group, m in zip(groups, multipliers, strict=True))
+        return PointwiseLeastSquares((*weighted, *self._data), self.solver.differentiation, self._trained.shapes)
 
-    def _group(self, rows: Rows, points: np.ndarray, normals: np.ndarray | None, weight: float) -> Group:
+    def _dense_objective(self, state: PinnState) -> PointwiseLeastSquares:
+        """The objective with so many points that the network cannot pass between them from datum to datum."""
+        n = len(state.interior)
+        rng, residual = np.random.default_rng(0), self._residual(state.theta)
+        sampler = ResidualAdaptive(points=n, candidates=4 * n)
+        wanted = math.ceil(ROWS_PER_PARAMETER * len(state.theta) / (n * self._equations.count))
+        drawn = [sampler.draw(rng, self._region, residual, None) for _ in range(wanted - 1)]
+        groups = self._groups(np.concatenate([state.interior, *drawn]), state.pieces)
+        factors = self.solver.weighting.multipliers(self._plain(state), state.balance)
+        weighted = (g.weighted(f.mean(0, keepdim=True)) for g, f in zip(groups, factors, strict=True))
+        return PointwiseLeastSquares((*weighted, *self._data), self.solver.differentiation, self._trained.shapes)
+
+    def _groups(self, interior: np.ndarray, pieces: Sequence[np.ndarray]) -> tuple[Group, ...]:
+        groups = [self._group(self._equations, interior, None, "equation", Kind.EQUATION)]
+        located = zip(self._conditions, self.ansatz.open_rows, pieces[::2], pieces[1::2], strict=True)
+        for rows, row, points, normals in located:
+            groups.append(self._group(rows, points, normals, f"condition on {row.piece!r}", Kind.CONDITION))
+        return tuple(groups)
+
+    def _group(self, rows: Rows, points: np.ndarray, normals: np.ndarray | None, name: str, kind: Kind) -> Group:
         x = torch.as_tensor(points, dtype=torch.float64, device=self.device)
         skip = 0 if self.problem.time is None else 1
         n = self._no_normals(x) if normals is None else torch.as_tensor(normals[:, skip:], device=self.device)
-        k = len(rows.hoisted.expressions)
-        scale = torch.full((len(x), k), math.sqrt(weight / len(x)), dtype=torch.float64, device=self.device)
-        return Group(rows, x, rows.extras(x, n), scale)
+        one = x.new_ones(1, rows.count)
+        plain = Group(rows, x, rows.extras(x, n), one.expand(len(x), -1), name, kind)
+        return plain.weighted(one)
 
     def _no_normals(self, x: Tensor) -> Tensor:
         return x.new_zeros(len(x), len(self.problem.space))
-
-
-@dataclass(frozen=True)
-class PinnField(Field):
-    """A trained network, with the conditions that were built in."""
-
-    problem: Problem
-    ansatz: Ansatz = field(repr=False)
-    parameters: Parameters = field(repr=False)
-    theta: Tensor = field(repr=False)
-    orders: tuple[int, ...]
-
-    def __call__(self, points: np.ndarray) -> np.ndarray:
-        """Evaluate at `points (n, dim)`, exactly differentiated."""
-        parts = []
-        for i in range(0, len(points), EVALUATION_CHUNK):
-            x = torch.as_tensor(points[i : i + EVALUATION_CHUNK], dtype=torch.float64, device=self.theta.device)
-            normals = x.new_zeros(len(x), len(self.problem.space))
-            with torch.no_grad():
-                parts.append(self._rows(self.theta, x, self._rows.extras(x, normals)).cpu().numpy())
-        return np.concatenate(parts) if parts else np.zeros((0, len(self.problem.unknowns)))
-
-    def derivative(self, orders: Sequence[int]) -> PinnField:
-        """The exact partial derivative of the network."""
-        return replace(self, orders=tuple(a + b for a, b in zip(self.orders, orders, strict=True)))
-
-    @cached_property
-    def _rows(self) -> Rows:
-        return Rows.of(self.ansatz, self.ansatz.derivatives(self.orders), self.parameters)

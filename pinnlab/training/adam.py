@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from pinnlab.training.combination import Combination, Sum
 from pinnlab.training.objective import LeastSquares
 from pinnlab.training.optimizer import Optimizer, require_positive
 
@@ -34,6 +35,7 @@ class Adam(Optimizer[AdamState]):
         per_step: Iterations per call of `step`.
         learning_rate: First learning rate.
         decay: Last learning rate over first, in (0, 1].
+        combination: What takes the gradient's place: `Sum()`, the gradient of the loss, or `ConFig()`.
 
     [1] D. P. Kingma, J. Ba, ICLR 2015, Algorithm 1.
     """
@@ -42,11 +44,14 @@ class Adam(Optimizer[AdamState]):
     per_step: int = 20
     learning_rate: float = 1e-3
     decay: float = 1.0
+    combination: Combination = field(default_factory=Sum)
 
     def __post_init__(self) -> None:
         require_positive(self, steps=self.steps, per_step=self.per_step, learning_rate=self.learning_rate)
         if not 0 < self.decay <= 1:
             raise ValueError(f"Adam: decay = {self.decay}; give last over first learning rate, in (0, 1]")
+        if not isinstance(self.combination, Combination):
+            raise ValueError(f"Adam: combination must be a Combination, got {self.combination!r}")
 
     def start(self, theta: Tensor) -> AdamState:  # noqa: D102
         return AdamState(0, torch.zeros_like(theta), torch.zeros_like(theta))
@@ -62,7 +67,7 @@ class Adam(Optimizer[AdamState]):
         last = max(min(state.taken + self.per_step, self.steps), state.taken + 1)
         for i in range(state.taken, last):
             inner.param_groups[0]["lr"] = self.learning_rate * self.decay ** (i / self.steps)
-            loss, point.grad = objective.value_and_gradient(point.detach())
+            loss, point.grad = self.combination(objective, point.detach())
             inner.step()
         new = AdamState(last, moments["exp_avg"], moments["exp_avg_sq"])
         return point.detach(), new, {"loss": float(loss), "learning_rate": inner.param_groups[0]["lr"]}

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pinnlab.training.objective import LeastSquares
 from pinnlab.training.optimizer import Optimizer, require_positive
+from pinnlab.training.refusals import STALLED
 
 _LOSS_UNIT = 2.0**40
 """torch.optim.LBFGS ignores pairs with s.y <= 1e-10, an absolute bound that small losses fall under; in these
@@ -90,6 +91,9 @@ class Lbfgs(Optimizer[LbfgsState]):
 
     def finished(self, state: LbfgsState) -> bool:  # noqa: D102
         return state.taken >= self.steps or state.stalled
+
+    def verdict(self, state: LbfgsState) -> str:  # noqa: D102
+        return STALLED.format("Lbfgs") if state.stalled else ""
 
 
 def _to_torch(state: LbfgsState, theta: Tensor) -> dict[str, Any]:

@@ -3,78 +3,16 @@
 from __future__ import annotations
 
 import abc
-import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from pinnlab.errors import SolveFailed
-from pinnlab.training.objective import LeastSquares, gram_matrix
+from pinnlab.training.local_model import Exact, Linearization, LocalModel
+from pinnlab.training.objective import LeastSquares
 from pinnlab.training.optimizer import Optimizer, require_positive
-
-
-@dataclass(frozen=True, eq=False)
-class LocalModel(abc.ABC):
-    """|r + J d|^2 near theta, with the smaller of the Gram matrices J'J and JJ'."""
-
-    residuals: Tensor
-    gradient: Tensor
-    """J'r, (P,)."""
-    gram: Tensor
-
-    @abc.abstractmethod
-    def damped_inverse(self, factor: Tensor, vector: Tensor) -> Tensor:
-        """(J'J + damping I)^{-1} J' vector for vector (N,), given `factor(damping)`."""
-
-    @property
-    def smallest_damping(self) -> float:
-        """Below this the damping is lost in the rounding of the Gram matrix."""
-        return max(torch.finfo(self.gram.dtype).eps * float(self.gram.diagonal().max()), 1e-300)
-
-    def factor(self, damping: float) -> Tensor | None:
-        """The Cholesky factor of the Gram matrix plus damping I; None where rounding left it indefinite."""
-        shifted = self.gram.clone()
-        shifted.diagonal().add_(damping)
-        factor, failure = torch.linalg.cholesky_ex(shifted)
-        return None if int(failure) else factor
-
-    def predicted_decrease(self, step: Tensor, damping: float) -> float:
-        """|r|^2 - |r + J d|^2 = damping |d|^2 - d . J'r for the damped minimiser d."""
-        return float(damping * (step @ step) - step @ self.gradient)
-
-
-@dataclass(frozen=True, eq=False)
-class NormalEquations(LocalModel):
-    """The model with J'J, for at least as many residuals as parameters; J itself is not kept."""
-
-    pullback: Callable[[Tensor], Tensor]
-
-    @classmethod
-    def at(cls, objective: LeastSquares, theta: Tensor) -> NormalEquations:
-        """The model at `theta`."""
-        return cls(*objective.normal_equations(theta), lambda vector: objective.pullback(theta, vector))
-
-    def damped_inverse(self, factor: Tensor, vector: Tensor) -> Tensor:  # noqa: D102
-        pulled = self.gradient if vector is self.residuals else self.pullback(vector)
-        return torch.cholesky_solve(pulled[:, None], factor)[:, 0]
-
-
-@dataclass(frozen=True, eq=False)
-class Kernel(LocalModel):
-    """The model with JJ', for fewer residuals than parameters: J' (JJ' + damping I)^{-1} is the same map."""
-
-    jacobian: Tensor
-
-    @classmethod
-    def at(cls, objective: LeastSquares, theta: Tensor) -> Kernel:
-        """The model at `theta`."""
-        r, jacobian = objective.jacobian(theta)
-        return cls(r, jacobian.T @ r, gram_matrix(jacobian.T), jacobian)
-
-    def damped_inverse(self, factor: Tensor, vector: Tensor) -> Tensor:  # noqa: D102
-        return self.jacobian.T @ torch.cholesky_solve(vector[:, None], factor)[:, 0]
+from pinnlab.training.refusals import finite_norm, require_double, require_finite_loss
 
 
 class Correction(abc.ABC):
@@ -145,7 +83,7 @@ class LevenbergMarquardtState:
 
 @dataclass(frozen=True)
 class LevenbergMarquardt(Optimizer[LevenbergMarquardtState]):
-    """Dense Levenberg-Marquardt [1, 2] for sums of squares, in float64.
+    """Levenberg-Marquardt [1, 2] for sums of squares, in float64.
 
     The step d solves (J'J + damping I) d = -J'r, or, with fewer residuals than parameters, the same d from
     d = -J' (JJ' + damping I)^{-1} r.  It is corrected by `correction` and taken if the loss falls.  With
@@ -155,13 +93,15 @@ class LevenbergMarquardt(Optimizer[LevenbergMarquardtState]):
     the denominator being the decrease of |r + J d|^2 for the uncorrected d, the next damping is a third if
     rho > 3/4 and the double if rho < 1/4; a rejected step (a non-finite loss is a rejection) is tried again
     with four times the damping.
-    Costs N P^2 + P^3 / 3 operations and P^2 numbers beside one chunk of J: for P up to a few thousand.
+    `Exact()` costs N P^2 + P^3 / 3 operations and P^2 numbers beside one chunk of J: for P up to a few thousand;
+    `Sketched()` takes more.
 
     Args:
         steps: Largest number of steps.
         damping: The first damping, in units of the squared singular values of J: with residuals scaled so
             that the loss is a mean square, 1e-3 is safe.
         correction: `GeodesicAcceleration()` or `NoCorrection()`.
+        model: `Exact()`, or `Sketched(rows, columns)` beyond about 3,000 parameters.
         tries: Largest number of dampings tried in one step.
         patience: Steps in a row without a decrease after which `finished` says so.
 
@@ -171,6 +111,7 @@ class LevenbergMarquardt(Optimizer[LevenbergMarquardtState]):
     steps: int = 1000
     damping: float = 1e-3
     correction: Correction = field(default_factory=GeodesicAcceleration)
+    model: Linearization = field(default_factory=Exact)
     tries: int = 12
     patience: int = 3
 
@@ -189,21 +130,22 @@ class LevenbergMarquardt(Optimizer[LevenbergMarquardtState]):
         accepted), "gradient" |J'r|, "rejected" tries.
 
         Raises:
-            ValueError: If `theta` is not float64.
-            SolveFailed: If the loss at `theta` itself is not finite.
+            ValueError: If `theta` is not float64, or the model takes more memory than it may.
+            SolveFailed: If the loss at `theta` itself or its gradient is not finite, or if rounding leaves the
+                Gram matrix indefinite for every damping tried.
         """
-        if theta.dtype != torch.float64:
-            raise ValueError(f"LevenbergMarquardt: theta is {theta.dtype}; J'J needs float64, convert the network")
+        require_double(self, theta)
         theta = theta.detach()
-        enough = objective.count >= len(theta)
-        model = NormalEquations.at(objective, theta) if enough else Kernel.at(objective, theta)
+        model = self.model.at(objective, theta, state.taken)
         loss = float(model.residuals @ model.residuals)
-        if not math.isfinite(loss):
-            raise SolveFailed(f"LevenbergMarquardt: the loss at the given parameters is {loss}; start elsewhere")
-        scalars = {"gradient": float(torch.linalg.vector_norm(model.gradient))}
+        require_finite_loss(self, objective, theta, loss)
+        scalars = {"gradient": finite_norm(self, model.gradient)}
         damping = max(state.damping, model.smallest_damping)
+        singular = 0
         for rejected in range(self.tries):
-            found = self._try(objective, theta, model, damping)
+            factor = model.factor(damping)
+            singular += factor is None
+            found = None if factor is None else self._try(objective, theta, model, factor, damping)
             if found is not None and found[1] < loss:
                 step, trial, predicted = found
                 ratio = (loss - trial) / predicted
@@ -211,16 +153,18 @@ class LevenbergMarquardt(Optimizer[LevenbergMarquardtState]):
                 new = LevenbergMarquardtState(next_damping(damping, ratio), state.taken + 1, 0)
                 return theta + step, new, scalars
             damping *= 4
+        if singular == self.tries:
+            raise SolveFailed(
+                f"LevenbergMarquardt: the Gram matrix plus damping is not positive definite for any damping up to "
+                f"{damping / 4:.1e}; give a larger damping, fewer parameters or more points"
+            )
         scalars |= {"loss": loss, "damping": damping / 4, "ratio": 0.0, "rejected": float(self.tries)}
         return theta.clone(), LevenbergMarquardtState(damping, state.taken + 1, state.stalls + 1), scalars
 
     def _try(
-        self, objective: LeastSquares, theta: Tensor, model: LocalModel, damping: float
+        self, objective: LeastSquares, theta: Tensor, model: LocalModel, factor: Tensor, damping: float
     ) -> tuple[Tensor, float, float] | None:
-        """Step, loss after it, and the decrease predicted; None if the step cannot be had or trusted."""
-        factor = model.factor(damping)
-        if factor is None:
-            return None
+        """Step, loss after it, and the decrease predicted; None if the step cannot be trusted."""
         straight = -model.damped_inverse(factor, model.residuals)
         predicted = model.predicted_decrease(straight, damping)
         step = self.correction(objective, theta, model, factor, straight)
@@ -232,6 +176,14 @@ class LevenbergMarquardt(Optimizer[LevenbergMarquardtState]):
 
     def finished(self, state: LevenbergMarquardtState) -> bool:  # noqa: D102
         return state.taken >= self.steps or state.stalls >= self.patience
+
+    def verdict(self, state: LevenbergMarquardtState) -> str:  # noqa: D102
+        if state.stalls < self.patience:
+            return ""
+        return (
+            f"LevenbergMarquardt: {state.stalls} steps in a row found no smaller loss in {self.tries} tries each; on "
+            "these points that is the end: redraw them (sampler with every > 0), take more points or a larger network"
+        )
 
 
 def next_damping(damping: float, ratio: float) -> float:

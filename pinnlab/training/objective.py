@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -24,6 +25,19 @@ class LeastSquares(abc.ABC):
     def count(self) -> int:
         """The number N of residuals."""
 
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the blocks that theta starts with, such as weight matrices; () where they are not known."""
+        return ()
+
+    def describe(self, index: int) -> str:
+        """Which residual number `index` is, in words."""
+        return f"residual {index}"
+
+    def blocks(self, theta: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Residuals and Jacobian in runs of rows (n,), (n, P), detached; a run's memory is used for the next."""
+        yield self.jacobian(theta)
+
     def normal_equations(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Residuals r (N,), J'r (P,) and J'J (P, P), detached; override it to keep J out of memory."""
         residuals, jacobian = self.jacobian(theta)
@@ -43,6 +57,20 @@ class LeastSquares(abc.ABC):
             loss = torch.square(self.residuals(leaf)).sum()
         (gradient,) = torch.autograd.grad(loss, leaf)
         return loss.detach(), gradient
+
+    @property
+    def terms(self) -> int:
+        """The number G of terms that the loss is the sum of, for methods that weigh them against each other."""
+        return 1
+
+    def term_and_gradient(self, term: int, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """One term () of the loss and its gradient (P,), both detached; `term` counts from 0."""
+        return self.value_and_gradient(theta)
+
+    def losses_and_gradients(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """All terms of the loss (G,) and their gradients (G, P), both detached."""
+        found = [self.term_and_gradient(term, theta) for term in range(self.terms)]
+        return torch.stack([loss for loss, _ in found]), torch.stack([gradient for _, gradient in found])
 
 
 def gram_matrix(matrix: Tensor, blocks: int = 4) -> Tensor:

@@ -34,6 +34,10 @@ class Optimizer(abc.ABC, Generic[State]):
     def finished(self, state: State) -> bool:
         """Whether the budget is spent, or further steps on the same objective would change nothing."""
 
+    def verdict(self, state: State) -> str:
+        """Why it finished before its budget was spent and what to do about it; "" if it did not."""
+        return ""
+
 
 def require_positive(owner: object, **values: float) -> None:
     """Raise a ValueError that names `owner` and the first of `values` that is not positive and finite."""

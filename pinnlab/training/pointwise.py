@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import enum
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from pinnlab.training.objective import LeastSquares, gram_matrix
 from pinnlab.training.row_jacobian import PerPoint, RowJacobian, Rows
+
+
+class Kind(enum.Enum):
+    """What a group asks for."""
+
+    EQUATION = "equation"
+    CONDITION = "condition"
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +32,8 @@ class Group:
         points: (n, dim).
         extras: (n, m), what the rows need beside the coordinates: normals, sources, data; m may be 0.
         scale: (n, k), square roots of the weights.  For a mean over the points they hold 1 / sqrt(n).
+        name: What the rows are, for messages: an equation, or a condition and its piece.
+        kind: Whether they are equations or conditions, which `FixedWeights` tells apart.
 
     Raises:
         ValueError: If one of the three is not a matrix, or the lengths differ.
@@ -32,6 +43,8 @@ class Group:
     points: Tensor
     extras: Tensor
     scale: Tensor
+    name: str = ""
+    kind: Kind = Kind.EQUATION
 
     def __post_init__(self) -> None:
         shapes = [tuple(a.shape) for a in (self.points, self.extras, self.scale)]
@@ -45,10 +58,24 @@ class Group:
         """The number n k of residuals."""
         return self.scale.numel()
 
+    @property
+    def terms(self) -> int:
+        """The number k of row kinds, each of which is a term of the loss."""
+        return self.scale.shape[1]
+
     def pieces(self, chunk: int) -> list[Group]:
         """The same group in runs of at most `chunk` points."""
-        parts = (a.split(chunk) for a in (self.points, self.extras, self.scale))
-        return [Group(self.rows, *part) for part in zip(*parts, strict=True)]
+        parts = zip(*(a.split(chunk) for a in (self.points, self.extras, self.scale)), strict=True)
+        return [replace(self, points=points, extras=extras, scale=scale) for points, extras, scale in parts]
+
+    def weighted(self, multiplier: Tensor) -> Group:
+        """The group whose loss is the mean over the points of multiplier * row^2, whatever its scale was.
+
+        Args:
+            multiplier: Non-negative, of a shape that broadcasts to (n, k).
+        """
+        scale = torch.sqrt(multiplier / max(len(self.points), 1)).expand_as(self.scale)
+        return replace(self, scale=scale.contiguous())
 
     def residuals(self, theta: Tensor) -> Tensor:
         """The weighted rows scale * rows(theta), (n, k)."""
@@ -74,10 +101,12 @@ class PointwiseLeastSquares(LeastSquares):
     Args:
         groups: At least one.
         differentiation: How Jacobians are computed; its `chunk` bounds the memory of gradients too.
+        shapes: Shapes of the blocks that theta starts with, as `Parameters.shapes` has them.
     """
 
     groups: tuple[Group, ...]
     differentiation: RowJacobian = field(default_factory=PerPoint)
+    shapes: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.groups:
@@ -103,17 +132,32 @@ class PointwiseLeastSquares(LeastSquares):
         values = [p.write_jacobian(self.differentiation, theta, block) for p, block in zip(pieces, blocks, strict=True)]
         return torch.cat(values), matrix
 
-    def normal_equations(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Residuals r (N,), J'r (P,) and J'J (P, P), detached; J exists one chunk at a time."""
+    def describe(self, index: int) -> str:
+        """The group, row (from 1, where there are several) and point of a residual, such as "equation 2 at [0.5]"."""
+        for i, group in enumerate(self.groups):
+            if index < len(group):
+                point, row = divmod(index, group.terms)
+                which = f" {row + 1}" if group.terms > 1 else ""
+                return f"{group.name or f'group {i}'}{which} at {group.points[point].tolist()}"
+            index -= len(group)
+        raise IndexError(f"PointwiseLeastSquares: no residual {index} beyond the last")
+
+    def blocks(self, theta: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Residuals and Jacobian piece by piece, in one buffer."""
         pieces = self._pieces()
-        size = len(theta)
-        buffer = theta.new_empty(max(len(p) for p in pieces), size)
-        gradient, gram = theta.new_zeros(size), theta.new_zeros(size, size)
-        values = []
+        buffer = theta.new_empty(max(len(p) for p in pieces), len(theta))
         for piece in pieces:
             block = buffer[: len(piece)]
-            values.append(piece.write_jacobian(self.differentiation, theta, block))
-            gradient += block.T @ values[-1]
+            yield piece.write_jacobian(self.differentiation, theta, block), block
+
+    def normal_equations(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Residuals r (N,), J'r (P,) and J'J (P, P), detached; J exists one chunk at a time."""
+        size = len(theta)
+        gradient, gram = theta.new_zeros(size), theta.new_zeros(size, size)
+        values = []
+        for residuals, block in self.blocks(theta):
+            values.append(residuals)
+            gradient += block.T @ residuals
             gram += gram_matrix(block)
         return torch.cat(values), gradient, gram
 
@@ -138,3 +182,38 @@ class PointwiseLeastSquares(LeastSquares):
             gradient += torch.autograd.grad(part, leaf)[0]
             loss += part.detach()
         return loss, gradient
+
+    @property
+    def terms(self) -> int:
+        """One term for each row kind of each group, in the order of the residuals."""
+        return sum(group.terms for group in self.groups)
+
+    def term_and_gradient(self, term: int, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """One term () and its gradient (P,), detached; the other groups are not evaluated."""
+        column = term
+        for group in self.groups:
+            if column < group.terms:
+                losses, gradients = _terms_of(group, [column], theta, self.differentiation.chunk)
+                return losses[0], gradients[0]
+            column -= group.terms
+        raise ValueError(f"PointwiseLeastSquares: there is no term {term}; the loss has {self.terms}, counted from 0")
+
+    def losses_and_gradients(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """All terms (G,) and their gradients (G, P), detached: one forward pass, and G backward."""
+        chunk = self.differentiation.chunk
+        found = [_terms_of(group, range(group.terms), theta, chunk) for group in self.groups]
+        return torch.cat([losses for losses, _ in found]), torch.cat([gradients for _, gradients in found])
+
+
+def _terms_of(group: Group, columns: Sequence[int], theta: Tensor, chunk: int) -> tuple[Tensor, Tensor]:
+    """The sums of squares of some columns (m,) of a group and their gradients (m, P)."""
+    leaf = theta.detach().clone().requires_grad_(True)
+    losses, gradients = theta.new_zeros(len(columns)), theta.new_zeros(len(columns), len(theta))
+    for piece in group.pieces(chunk):
+        with torch.enable_grad():
+            parts = torch.square(piece.residuals(leaf)).sum(0)
+        for i, c in enumerate(columns):
+            (gradient,) = torch.autograd.grad(parts[c], leaf, retain_graph=i + 1 < len(columns))
+            gradients[i] += gradient
+            losses[i] += parts[c].detach()
+    return losses, gradients

@@ -175,8 +175,8 @@ class _Tape(TorchFunctionMode):
         if torch._C._functorch.is_functorch_wrapped_tensor(x) or x.ndim < 2 or x.shape[-2] not in (1, self.n):
             raise ValueError(
                 f"LayerOuterProducts: a layer got an input of shape {tuple(x.shape)} where "
-                f"(..., {self.n} points, columns) is expected, or one inside a torch.func transform; "
-                "use PerPoint"
+                f"(..., {self.n} points, columns) is expected, or one inside a torch.func transform, "
+                "which NestedAutograd is; use PerPoint, as in Pinn(differentiation=PerPoint())"
             )
         bias_where = None if bias is None else self._slice(bias)
         own = bias if bias_where is None or bias is None else bias.detach()

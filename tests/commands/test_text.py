@@ -9,7 +9,7 @@ from pinnlab.commands.text import call, mesh_lines, problem_lines, solution_line
 SOLUTION = {
     "problem": "heat", "solver": {"type": "Etdrk4", "points": [64, 32], "steps": 400}, "status": "running",
     "seconds": 1.234, "steps": 1, "device": "cpu", "dtype": "float64", "last": {"loss": 0.5, "odd": None},
-    "bound": None, "errors": None, "verify": None, "out": None,
+    "learned": {}, "bound": None, "errors": None, "verify": None, "out": None,
 }  # fmt: skip
 
 
@@ -35,6 +35,12 @@ def test_a_bound_an_error_and_a_check_have_a_line_each():
         "checked by B(): bounds 2.0e-07 and 3.0e-07, difference 1.0e-08",
         "written to f.hdf",
     ]
+
+
+def test_what_was_learned_is_told_with_its_error():
+    learned = {"nu": {"value": 0.0031831, "standard_error": 1.24e-05, "lower": 0.0031588, "upper": 0.0032074}}
+    line = "learned nu = 0.0031831 ± 1.2e-05 (95 % between 0.0031588 and 0.0032074)"
+    assert solution_lines(SOLUTION | {"learned": learned})[3:] == [line]
 
 
 def test_a_problem_is_told_with_forms_and_solvers():

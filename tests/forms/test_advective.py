@@ -83,6 +83,8 @@ TRANSPORT = {
         "burgers",
         "burgers_periodic",
         "heat",
+        "heat_2d",
+        "kdv",
         "kdv_soliton",
         "kuramoto_sivashinsky",
     ),

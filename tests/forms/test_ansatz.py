@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -11,7 +13,10 @@ from pinnlab import (
     Box,
     Condition,
     D,
+    Difference,
+    Disk,
     Hard,
+    Polygon,
     Problem,
     Soft,
     UnsupportedProblem,
@@ -24,6 +29,7 @@ from pinnlab import (
     parameter,
 )
 from pinnlab.domain.base import Domain
+from pinnlab.errors import KeptKink
 from pinnlab.forms.ansatz import Ansatz, Hoisted
 from pinnlab.forms.boundary import General, Robin, classify
 from pinnlab.forms.evaluate import Program
@@ -301,7 +307,7 @@ class Blob(Domain):
 def test_hard_conditions_on_a_region_that_is_no_box_are_refused():
     u = sp.Function("u")(x, y)
     problem = Problem("blob", [laplacian(u, (x, y))], [u], Blob(), [dirichlet(u, 0)])
-    with pytest.raises(UnsupportedProblem, match=r"Hard on 'blob': .* use constraints=Soft\(\)"):
+    with pytest.raises(UnsupportedProblem, match=r"Hard on 'blob': .*boxes and shapes only.* use constraints=Soft\(\)"):
         Hard().ansatz(problem)
     assert len(Soft().ansatz(problem).open_rows) == 1
 
@@ -341,3 +347,86 @@ def test_hoisted_expressions_hold_no_coordinate_and_share_equal_coefficients():
     hoisted = Hoisted.of([e, e * 2])
     assert not {x, y} & set().union(*(h.free_symbols for h in hoisted.expressions))
     assert sorted(map(str, hoisted.coefficients.values())) == ["2*sin(x)", "sin(x)"]
+
+
+def test_what_is_trained_beside_the_networks_stays_in_the_expressions():
+    k = parameter("k", unknown=True, guess=1.0)
+    hoisted = Hoisted.of([to_jets(k * sp.sin(x) * sp.exp(y) + k**2 * U + sp.cos(x * k), (x, y))], [k])
+    assert k in hoisted.expressions[0].free_symbols
+    assert sorted(map(str, hoisted.coefficients.values())) == ["exp(y)*sin(x)", "x"]
+
+
+def cube(dimensions: int, exact_of) -> Problem:
+    space = sp.symbols(f"x1:{dimensions + 1}", real=True)
+    u = sp.Function("u")(*space)
+    exact = exact_of(space)
+    source = sum(exact.diff(c, 2) for c in space)
+    return Problem("cube", [laplacian(u, space) - source], [u], Box(dict.fromkeys(space, (0, 1))),
+                   [dirichlet(u, exact)])  # fmt: skip
+
+
+def test_sums_of_functions_of_one_coordinate_are_interpolated_exactly_in_many_dimensions():
+    problem = cube(10, lambda space: sum(sp.cos(c) for c in space))
+    ansatz = Hard().ansatz(problem)
+    assert ansatz.open_rows == ()
+    inside = problem.region.sample(50, np.random.default_rng(0))
+    lift = ansatz.expressions[0].xreplace({ansatz.functions[0]: sp.S.Zero})
+    np.testing.assert_allclose(at(lift, problem, inside), np.cos(inside).sum(axis=1), rtol=1e-13)
+
+
+def test_an_interpolant_that_grows_beyond_reach_is_refused_with_the_way_out():
+    with pytest.raises(UnsupportedProblem, match=r"12 sides has more than 5,000 terms.*constraints=Soft\(\)"):
+        Hard().ansatz(cube(6, lambda space: sp.exp(sp.sin(sum((i + 1) * c for i, c in enumerate(space))))))
+
+
+def test_the_ansatz_on_a_shape_meets_its_data_on_every_piece():
+    u = sp.Function("u")(x, y)
+    plate = Difference(Box({x: (0, 1), y: (0, 1)}), Disk({x: 0.4, y: 0.6}, radius=0.2, name="hole"))
+    conditions = [
+        dirichlet(u, 1, on="hole"),
+        dirichlet(u, x + y**2, on=["left", "right"]),
+        neumann(u, 0, on=["bottom", "top"]),
+    ]
+    problem = Problem("plate", [laplacian(u, (x, y))], [u], plate, conditions)
+    ansatz = Hard().ansatz(problem)
+    assert [r.piece for r in ansatz.open_rows] == ["bottom", "top"]
+    for piece, value in {"hole": sp.S.One, "left": x + y**2, "right": x + y**2}.items():
+        points, _ = plate.sample_piece(piece, 100, np.random.default_rng(0))
+        np.testing.assert_allclose(at(composed(ansatz)[u], problem, points), at(value, problem, points), atol=1e-12)
+
+
+def test_residuals_on_a_shape_are_those_of_the_composed_function():
+    u = sp.Function("u")(x, y)
+    corner = Polygon((x, y), [(-1, -1), (0, -1), (0, 0), (1, 0), (1, 1), (-1, 1)])
+    problem = Problem("corner", [D(u**2 / 2, x) - laplacian(u, (x, y))], [u], corner, [dirichlet(u, x)])
+    ansatz = Hard().ansatz(problem)
+    points = corner.sample(20, np.random.default_rng(0))
+    table = composed(ansatz)
+    expected = at(problem.equations[0].xreplace(table), problem, points)
+    np.testing.assert_allclose(jets_at(ansatz, ansatz.residuals[0], points), expected, rtol=1e-8)
+
+
+def test_a_second_derivative_on_a_piece_of_a_shape_that_is_built_in_is_refused():
+    u = sp.Function("u")(x, y)
+    plate = laplacian(laplacian(u, (x, y)), (x, y)) - 1
+    conditions = [dirichlet(u, 0), Condition(laplacian(u, (x, y)))]
+    corner = Polygon((x, y), [(-1, -1), (0, -1), (0, 0), (1, 0), (1, 1), (-1, 1)])
+    problem = Problem("plate", [plate], [u], corner, conditions)
+    with pytest.raises(UnsupportedProblem, match=r"condition on 'polygon' holds u_.*constraints=Soft\(\)"):
+        Hard().ansatz(problem)
+    assert len(Soft().ansatz(problem).open_rows) == 2
+    # The distance from a whole circle is a polynomial.
+    disk = Problem("plate", [plate], [u], Disk({x: 0, y: 0}, 1), conditions)
+    assert [r.piece for r in Hard().ansatz(disk).open_rows] == ["disk"]
+
+
+def test_a_kink_that_would_be_kept_is_told(shipped):
+    with pytest.warns(
+        KeptKink, match=r"Hard on 'allen_cahn': the slope of the data of u jumps by 4 at x = 1.*Soft\(\)"
+    ):
+        Hard().ansatz(shipped["allen_cahn"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name in ("burgers", "kdv", "kuramoto_sivashinsky"):
+            Hard().ansatz(shipped[name])
+        Soft().ansatz(shipped["allen_cahn"])

@@ -133,7 +133,7 @@ def test_the_flux_of_a_system_is_that_of_the_equation_with_the_rate():
     assert (row.a, row.b, row.g) == (0, -9, 1)
 
 
-COUPLED = {"cooks_membrane", "navier_stokes_cylinder", "stokes_cylinder"}
+COUPLED = {"cooks_membrane", "elasticity_plate", "navier_stokes_cylinder", "stokes_cylinder"}
 
 
 def test_shipped_problems_have_the_kinds_they_declare(shipped):

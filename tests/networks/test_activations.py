@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pinnlab.networks.activations import Sine, Swish, Tanh
-from pinnlab.numerics.taylor import jets
+from pinnlab.numerics.jets import jets
 
 
 def test_each_function_is_the_one_it_is_named_after():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pinnlab.networks.inputs import Features, Inputs
-from pinnlab.numerics.taylor import jets
+from pinnlab.numerics.jets import jets
 
 
 def features(points, *args):

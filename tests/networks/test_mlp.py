@@ -4,7 +4,7 @@ import torch
 from pinnlab.networks.activations import Sine
 from pinnlab.networks.inputs import Inputs
 from pinnlab.networks.mlp import Mlp
-from pinnlab.numerics.taylor import jets
+from pinnlab.numerics.jets import jets
 
 BOX = Inputs((0.0, -1.0), (1.0, 1.0), (False, True))
 
@@ -20,7 +20,7 @@ def test_depth_counts_hidden_layers():
 
 def test_values_are_the_formula_written_out():
     network = build(width=4, depth=1)
-    (w, b), (v, c) = ((layer.weight, layer.bias) for layer in network.layers)
+    (w, b), (v, c) = ((layer.weight, layer.bias) for layer in (*network.layers, network.head))
     p = torch.tensor([[0.25, 0.5]], dtype=torch.float64)
     phase = torch.tensor(1.5 * torch.pi, dtype=torch.float64)
     x = torch.stack([torch.tensor(-0.5, dtype=torch.float64), torch.cos(phase), torch.sin(phase)])

@@ -35,6 +35,7 @@ from pinnlab.domain.base import Domain
 from pinnlab.field import ExactField
 from pinnlab.metrics import comparison_axes, relative_l2, sample
 from pinnlab.testing import SolverContract
+from pinnlab.training.samplers import Uniform
 
 t, x, y = sp.symbols("t x y", real=True)
 TINY = Mlp(width=6, depth=2)
@@ -197,18 +198,6 @@ def test_a_residual_that_is_not_finite_ends_as_diverged():
             assert found.failure
 
 
-def test_fields_take_no_points_and_many(monkeypatch):
-    import pinnlab.solvers.pinn as module
-
-    method = Pinn(network=TINY).compile(lines())
-    field = method.field(method.init(0))
-    assert field(np.zeros((0, 1))).shape == (0, 1)
-    points = np.linspace(0, 2, 25)[:, None]
-    whole = field(points)
-    monkeypatch.setattr(module, "EVALUATION_CHUNK", 7)
-    np.testing.assert_allclose(field(points), whole, rtol=1e-14)
-
-
 class Disc(Domain):
     """A region that is no box."""
 
@@ -227,12 +216,16 @@ class Disc(Domain):
         return points, points
 
 
-@pytest.mark.parametrize("constraints", [Hard(), Soft()])
-def test_a_region_that_is_no_box_is_refused(constraints):
+def test_any_domain_is_taken_with_soft_conditions_and_none_without_formulas_with_hard_ones():
     u = sp.Function("u")(x, y)
-    problem = Problem("disc", [laplacian(u, (x, y))], [u], Disc(), [dirichlet(u, 0)])
-    with pytest.raises(UnsupportedProblem, match="Pinn on 'disc': needs a box"):
-        Pinn(constraints=constraints).compile(problem)
+    problem = Problem("disc", [laplacian(u, (x, y))], [u], Disc(), [dirichlet(u, x * y)], reference=x * y)
+    with pytest.raises(UnsupportedProblem, match=r"Hard on 'disc': .*no formula.*use constraints=Soft\(\)"):
+        Pinn(constraints=Hard()).compile(problem)
+    settings = Pinn(TINY, constraints=Soft(), sampler=Uniform(200), condition_points=40,
+                    optimizer=LevenbergMarquardt(steps=20))  # fmt: skip
+    found = solve(problem, settings, device="cpu").checked().field
+    points = 0.5 * np.random.default_rng(0).random((50, 2))
+    assert np.abs(found(points)[:, 0] - points.prod(axis=1)).max() < 0.02
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,8 @@ def test_a_minimum_is_recognised(start):
     while not optimizer.finished(state):
         theta, state, _ = optimizer.step(Rosenbrock(), theta, state)
     assert state.stalled
+    assert "redraw them" in optimizer.verdict(state)
+    assert optimizer.verdict(optimizer.start(theta)) == ""
     assert state.taken < 1000
     torch.testing.assert_close(theta, torch.ones(2, dtype=torch.float64), rtol=1e-9, atol=0)
 

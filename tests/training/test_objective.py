@@ -39,3 +39,18 @@ def test_normal_equations_by_hand():
 def test_the_gram_matrix_by_blocks_is_the_whole_product(n, p, blocks):
     m = torch.rand(n, p, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(gram_matrix(m, blocks), m.T @ m, rtol=1e-14, atol=1e-14)
+
+
+def test_an_objective_is_one_term_unless_it_says_otherwise():
+    losses, gradients = Circle().losses_and_gradients(THETA)
+    assert Circle().terms == 1
+    assert losses.tolist() == [26]
+    assert gradients.tolist() == [[62, 26]]
+
+
+def test_an_objective_names_residuals_by_number_and_knows_no_shapes_unless_it_says_otherwise():
+    assert Circle().describe(1) == "residual 1"
+    assert Circle().shapes == ()
+    ((r, block),) = Circle().blocks(THETA)
+    assert torch.equal(r, Circle().residuals(THETA))
+    assert torch.equal(block, Circle().jacobian(THETA)[1])

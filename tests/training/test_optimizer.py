@@ -1,8 +1,80 @@
 import math
 
 import pytest
+import torch
 
+from pinnlab.files import checkpoint
+from pinnlab.training.adam import Adam
+from pinnlab.training.energy_natural_gradient import EnergyNaturalGradient, Spring
+from pinnlab.training.lbfgs import Lbfgs
+from pinnlab.training.levenberg_marquardt import LevenbergMarquardt
+from pinnlab.training.nys_newton_cg import NysNewtonCg
+from pinnlab.training.objective import LeastSquares
 from pinnlab.training.optimizer import require_positive
+from pinnlab.training.sketching import Sketched
+from pinnlab.training.soap import Soap
+from pinnlab.training.ssbroyden import SelfScaledBroyden
+
+OPTIMIZERS = [
+    Adam(),
+    Soap(per_step=5),
+    Lbfgs(),
+    SelfScaledBroyden(per_step=3),
+    NysNewtonCg(refresh=2, rank=4),
+    EnergyNaturalGradient(momentum=Spring(0.5)),
+    LevenbergMarquardt(),
+    LevenbergMarquardt(model=Sketched(rows=12, columns=6)),
+]
+
+
+class Network(LeastSquares):
+    """w tanh(W x + b) - sin x at 40 points, with W (5, 1), b (5,), w (1, 5)."""
+
+    count = 40
+    shapes = ((5, 1), (5,), (1, 5))
+
+    def residuals(self, theta):
+        x = torch.linspace(-2, 2, self.count, dtype=torch.float64)[:, None]
+        hidden = torch.tanh(x @ theta[:5].view(1, 5) + theta[5:10])
+        return ((hidden @ theta[10:]) - torch.sin(x[:, 0])) / self.count**0.5
+
+    def jacobian(self, theta):
+        return self.residuals(theta), torch.func.jacrev(self.residuals)(theta)
+
+
+START = torch.randn(15, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def named(optimizer):
+    return type(optimizer).__name__
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=named)
+def test_a_run_resumed_from_a_file_equals_one_that_was_not_interrupted(optimizer, tmp_path):
+    theta, state = START, optimizer.start(START)
+    for i in range(6):
+        if i == 3:
+            checkpoint.save(tmp_path / "state", state, {"theta": theta})
+        theta, state, _ = optimizer.step(Network(), theta, state)
+    state, extra = checkpoint.load(tmp_path / "state", optimizer.start(START))
+    again = torch.as_tensor(extra["theta"])
+    for _ in range(3):
+        again, state, _ = optimizer.step(Network(), again, state)
+    assert torch.equal(again, theta)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=named)
+def test_the_loss_falls_and_is_reported(optimizer):
+    theta, state = START, optimizer.start(START)
+    first = float(Network().residuals(START).square().sum())
+    for _ in range(10):
+        theta, state, scalars = optimizer.step(Network(), theta, state)
+    last = float(Network().residuals(theta).square().sum())
+    assert last < 0.9 * first
+    # Adam and Soap report the loss before the last of their iterations.
+    assert scalars["loss"] == pytest.approx(last, rel=0.2 if isinstance(optimizer, Adam | Soap) else 1e-10)
+    assert not optimizer.finished(state)
+    assert optimizer.verdict(state) == ""
 
 
 @pytest.mark.parametrize("value", [0, -1.0, math.inf, math.nan])

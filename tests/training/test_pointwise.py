@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
-from pinnlab.training.pointwise import Group, PointwiseLeastSquares
+from pinnlab.training.pointwise import Group, Kind, PointwiseLeastSquares
 from pinnlab.training.row_jacobian import LayerOuterProducts, PerPoint
 
 DOUBLE = torch.float64
@@ -77,3 +79,57 @@ def test_shapes_that_do_not_fit_are_refused():
             Group(line, *bad)
     with pytest.raises(ValueError, match="no groups"):
         PointwiseLeastSquares(())
+
+
+@pytest.mark.parametrize("chunk", [1000, 2, 1])
+def test_every_row_kind_of_every_group_is_a_term(chunk):
+    # Sums of squares: 16 + 144 + 49, 16 + 256, 9 + 144; gradients are 2 J'r over the same rows.
+    found, jacobian = objective(chunk), tensor(*JACOBIAN)
+    members = [[0, 1, 2], [3, 5], [4, 6]]
+    losses, gradients = found.losses_and_gradients(THETA)
+    assert found.terms == 3
+    assert losses.tolist() == [209.0, 272.0, 153.0]
+    for term, rows in enumerate(members):
+        expected = 2 * jacobian[rows].T @ tensor(*RESIDUALS)[rows]
+        torch.testing.assert_close(gradients[term], expected)
+        one, slope = found.term_and_gradient(term, THETA)
+        assert (float(one), slope.tolist()) == (float(losses[term]), gradients[term].tolist())
+    assert not losses.requires_grad
+    assert not gradients.requires_grad
+
+
+def test_a_term_that_does_not_exist_is_named():
+    with pytest.raises(ValueError, match="there is no term 3; the loss has 3"):
+        objective().term_and_gradient(3, THETA)
+
+
+def test_weights_make_a_mean_of_multiplied_squares():
+    # Rows 4, 6, 7 at three points with factors 1, 2, 3: (16 + 72 + 147) / 3.
+    group = objective().groups[0].weighted(tensor([1.0], [2.0], [3.0]))
+    assert float((group.residuals(THETA) ** 2).sum()) == pytest.approx(235 / 3)
+    assert (group.name, group.kind) == ("", Kind.EQUATION)
+
+
+def test_a_residual_is_described_by_its_group_row_and_point():
+    a, b = objective().groups
+    found = PointwiseLeastSquares((replace(a, name="condition on 'left'"), replace(b, name="equation")))
+    assert found.describe(1) == "condition on 'left' at [2.0]"
+    assert found.describe(6) == "equation 2 at [4.0]"
+    assert objective().describe(0) == "group 0 at [1.0]"
+
+
+@pytest.mark.parametrize("chunk", [1000, 2, 1])
+def test_blocks_are_the_jacobian_in_runs(chunk):
+    found = [(r.clone(), block.clone()) for r, block in objective(chunk).blocks(THETA)]
+    assert torch.cat([r for r, _ in found]).tolist() == RESIDUALS
+    assert torch.cat([block for _, block in found]).tolist() == JACOBIAN
+    assert max(len(r) for r, _ in found) <= 2 * chunk
+
+
+def test_residuals_are_described_by_group_row_and_point():
+    first, second = objective().groups
+    found = PointwiseLeastSquares((first, replace(second, name="wall")))
+    assert found.describe(2) == "group 0 at [3.0]"
+    assert found.describe(6) == "wall 2 at [4.0]"
+    with pytest.raises(IndexError):
+        found.describe(7)

@@ -2,11 +2,27 @@ import numpy as np
 import pytest
 
 from pinnlab.errors import SolveFailed
-from pinnlab.training.samplers import Region, ResidualAdaptive, Sobol, Uniform, adaptive_density
+from pinnlab.training.samplers import (
+    Grid,
+    LatinHypercube,
+    Region,
+    ResidualAdaptive,
+    Sobol,
+    Uniform,
+    adaptive_density,
+)
 
 LOWER, WIDTH = np.array([0.0, -1.0]), np.array([1.0, 2.0])
 BOX = Region(2, lambda n, rng: LOWER + WIDTH * rng.random((n, 2)), lambda unit: LOWER + WIDTH * unit)
-ALL = [Uniform(64), Sobol(50), ResidualAdaptive(64, 200)]
+ALL = [Uniform(64), Sobol(50), ResidualAdaptive(64, 200), LatinHypercube(60)]
+EVEN = [Grid(100), Sobol(64), LatinHypercube(64)]
+
+
+def in_disc(points):
+    return np.hypot(*points.T) <= 1
+
+
+DISC = Region(2, BOX.sample, None, (np.array([-1.0, -1.0]), np.array([1.0, 1.0])), in_disc)
 
 
 def flat(points):
@@ -55,9 +71,45 @@ def test_sobol_points_fill_every_cell_evenly():
     assert (counts == 1).all()
 
 
-def test_sobol_needs_a_map_from_the_unit_cube():
-    with pytest.raises(ValueError, match="no image of the unit cube"):
-        Sobol(8).draw(np.random.default_rng(0), Region(2, BOX.sample), flat)
+def test_a_latin_hypercube_has_one_point_in_each_slice_of_each_axis():
+    points = (LatinHypercube(30).draw(np.random.default_rng(0), BOX, flat) - LOWER) / WIDTH
+    assert (np.sort(np.floor(30 * points), axis=0) == np.arange(30)[:, None]).all()
+
+
+def test_a_grid_is_the_midpoints_of_the_most_cells_that_fit():
+    points = Grid(11).draw(np.random.default_rng(0), BOX, flat)
+    x, y = np.meshgrid([1 / 6, 1 / 2, 5 / 6], [-2 / 3, 0, 2 / 3], indexing="ij")
+    np.testing.assert_allclose(points, np.stack([x.ravel(), y.ravel()], axis=1), atol=1e-15)
+    assert len(Grid(9).draw(np.random.default_rng(0), BOX, flat)) == 9
+    assert len(Grid(1).draw(np.random.default_rng(0), BOX, flat)) == 1
+
+
+@pytest.mark.parametrize("sampler", EVEN)
+def test_even_points_of_a_disc_are_those_of_the_box_around_it(sampler):
+    points = sampler.draw(np.random.default_rng(0), DISC, flat)
+    assert in_disc(points).all()
+    assert len(points) == sampler.points if not isinstance(sampler, Grid) else 85 <= len(points) <= 100
+    # A quarter of the area, up to the unevenness of a few points along its edge.
+    assert np.mean((points > 0).all(axis=1)) == pytest.approx(1 / 4, abs=0.06)
+
+
+@pytest.mark.parametrize("sampler", EVEN)
+def test_even_points_need_a_map_from_the_unit_cube_or_a_box(sampler):
+    with pytest.raises(ValueError, match="no image of the unit cube, and no box around it"):
+        sampler.draw(np.random.default_rng(0), Region(2, BOX.sample), flat)
+
+
+def test_a_domain_that_fills_nothing_of_its_box_is_reported():
+    nothing = Region(2, BOX.sample, None, DISC.bounds, lambda points: np.zeros(len(points), dtype=bool))
+    with pytest.raises(ValueError, match="fills next to nothing"):
+        Sobol(8).draw(np.random.default_rng(0), nothing, flat)
+
+
+def test_a_domain_that_fills_little_of_its_box_takes_more_tries():
+    sliver = Region(2, BOX.sample, None, DISC.bounds, lambda points: points[:, 0] > 0.97)
+    points = LatinHypercube(200).draw(np.random.default_rng(0), sliver, flat)
+    assert points.shape == (200, 2)
+    assert (points[:, 0] > 0.97).all()
 
 
 def test_adaptive_points_crowd_where_the_residual_is_large():
@@ -84,6 +136,8 @@ def test_too_few_candidates_with_a_residual_are_reported():
     [
         lambda: Uniform(0),
         lambda: Sobol(8, every=-1),
+        lambda: Grid(0),
+        lambda: LatinHypercube(-3),
         lambda: ResidualAdaptive(10, 9),
         lambda: ResidualAdaptive(k=-1.0),
         lambda: ResidualAdaptive(c=float("nan")),

@@ -3,15 +3,65 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
-from pinnlab.training.weighting import FixedWeights
+from pinnlab.training.pointwise import Group, Kind
+from pinnlab.training.weighting import FixedWeights, Product, Weighting
+
+DOUBLE = torch.float64
+POINTS = torch.tensor([[0.0], [1.0]], dtype=DOUBLE)
 
 
-def test_fixed_weights_are_those_that_were_given():
+def rows(theta, points, extras):
+    return theta[0] * points
+
+
+def group(kind, k=1):
+    return Group(rows, POINTS, POINTS, torch.full((2, k), 0.5**0.5, dtype=DOUBLE), kind=kind)
+
+
+GROUPS = (group(Kind.EQUATION, 2), group(Kind.CONDITION))
+
+
+class Counting(Weighting[int]):
+    """Multiplies by the number of updates since the points were redrawn, plus 2, point by point."""
+
+    def start(self, groups):
+        return 2
+
+    def redrawn(self, groups, state):
+        return self.start(groups)
+
+    def update(self, groups, theta, state):
+        return state + 1
+
+    def multipliers(self, groups, state):
+        return [torch.arange(1.0, 3.0, dtype=DOUBLE)[:, None] * state for _ in groups]
+
+
+def test_fixed_weights_go_by_the_kind_of_a_group():
     weights = FixedWeights(equations=2.0, conditions=30.0)
-    assert (weights.equation(), weights.condition()) == (2.0, 30.0)
-    assert (FixedWeights().equation(), FixedWeights().condition()) == (1.0, 100.0)
+    assert [float(m) for m in weights.multipliers(GROUPS, weights.start(GROUPS))] == [2.0, 30.0]
+    assert [float(m) for m in FixedWeights().multipliers(GROUPS, None)] == [1.0, 100.0]
     assert weights == FixedWeights(2.0, 30.0)
+
+
+def test_fixed_weights_never_change():
+    weights = FixedWeights()
+    state = weights.redrawn(GROUPS, weights.update(GROUPS, torch.ones(1, dtype=DOUBLE), weights.start(GROUPS)))
+    assert state is None
+
+
+def test_a_product_multiplies_updates_and_restarts_both_factors():
+    weights = Product(FixedWeights(3.0, 5.0), Counting())
+    state = weights.update(GROUPS, torch.ones(1, dtype=DOUBLE), weights.start(GROUPS))
+    assert [m.tolist() for m in weights.multipliers(GROUPS, state)] == [[[9.0], [18.0]], [[15.0], [30.0]]]
+    assert weights.redrawn(GROUPS, state).second == 2
+
+
+def test_a_product_of_something_else_is_refused():
+    with pytest.raises(ValueError, match="Product: second must be a Weighting, got 3"):
+        Product(FixedWeights(), 3)
 
 
 @pytest.mark.parametrize("bad", [{"equations": 0.0}, {"conditions": -1.0}, {"equations": float("inf")},

@@ -1,0 +1,175 @@
+"""Digits: `Pinn` on the problems of the literature, error against the processor's seconds, several seeds.
+
+Two runs at a time, one thread each.  Settings follow from the problem's statement (its scales, its dimension) and from
+residuals; the truth is used for reporting only.  The clock stops while errors are evaluated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row: which problem, how it is solved, and what is asked of it."""
+
+    problem: str
+    parameters: dict
+    solver: object
+    required: float
+    goal: float
+
+
+def cases() -> dict[str, Case]:
+    from pinnlab import Hard, LevenbergMarquardt, Mlp, Pinn, ResidualAdaptive, Sine, Soft
+
+    small = Pinn()
+    wide = Pinn(network=Mlp(width=30, depth=3))
+    flow = Pinn(network=Mlp(width=25, depth=3), constraints=Hard())
+    return {
+        "burgers": Case("burgers", {}, small, 1e-5, 1e-7),
+        "burgers, nu = 0.01": Case("burgers", {"nu": 0.01}, small, 1e-7, 1e-10),
+        "wave": Case("wave", {}, wide, 1e-6, 1e-10),
+        "poisson_2d_multiscale": Case(
+            "poisson_2d_multiscale", {}, Pinn(network=Mlp(30, 2, Sine(10.0))), 1e-4, 1e-8
+        ),
+        "poisson_5d": Case(
+            "poisson_5d",
+            {},
+            Pinn(network=Mlp(30, 2), constraints=Soft(), sampler=ResidualAdaptive(4000, 16000)),
+            1e-5,
+            1e-9,
+        ),
+        "kdv": Case("kdv", {}, Pinn(network=Mlp(30, 3), optimizer=LevenbergMarquardt(steps=5000)), 1e-3, 1e-5),
+        "lid_driven_cavity": Case("lid_driven_cavity", {}, flow, 1e-2, 1e-3),
+        "helmholtz_2d": Case("helmholtz_2d", {}, wide, 1e-5, 1e-8),
+        "klein_gordon": Case("klein_gordon", {}, small, 1e-5, 1e-8),
+        "kovasznay": Case("kovasznay", {}, small, 1e-5, 1e-8),
+    }
+
+
+def truth(case: Case):
+    """The exact solution, or our own reference with its bound."""
+    from _report import shipped
+
+    from pinnlab import ExactField, reference
+
+    problem = shipped(case.problem)
+    if case.parameters:
+        problem = problem.with_parameters(**case.parameters)
+    if problem.reference is not None:
+        return problem, ExactField.of(problem), 0.0
+    solution = reference(problem, 1e-5, max_seconds=120)
+    return problem, solution.field, solution.error_bound
+
+
+def work(order: dict) -> None:
+    """One run in a process of its own; prints a JSON line."""
+    import torch
+
+    from pinnlab import solve
+    from pinnlab.compare import ErrorMonitor
+    from pinnlab.reference import error_against
+
+    torch.set_num_threads(1)
+    case = cases()[order["name"]]
+    problem, exact, bound = truth(case)
+    monitor = ErrorMonitor(exact)
+    found = solve(
+        problem, case.solver, seed=order["seed"], device="cpu", max_seconds=order["seconds"], monitors=[monitor]
+    )
+    known = ~np.isnan(found.history["relative_l2"])
+    size = len(solver_state(case.solver, problem))
+    result = {
+        **order,
+        "bound": bound,
+        "parameters": size,
+        "times": found.history["seconds"][known].tolist(),
+        "errors": found.history["relative_l2"][known].tolist(),
+        "final": error_against(found.field, exact)["relative_l2"],
+        "status": found.status.name,
+        "spent": found.seconds,
+    }
+    print(json.dumps(result))
+
+
+def solver_state(solver, problem):
+    """The vector of trained numbers."""
+    return solver.compile(problem).init(0).theta
+
+
+def run(order: dict) -> dict:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, __file__, json.dumps(order)], capture_output=True, text=True, env=environment
+    )
+    if done.returncode:
+        raise SystemExit(f"{order}\n{done.stderr[-3000:]}")
+    result = json.loads(done.stdout.splitlines()[-1])
+    print(f"{order['name']}, seed {order['seed']}: {result['final']:.1e} after {result['spent']:.0f} s", flush=True)
+    return result
+
+
+def first_below(result: dict, level: float) -> float:
+    """The first recorded time with an error of at most a level; inf if there is none."""
+    hits = [t for t, e in zip(result["times"], result["errors"], strict=True) if e <= level]
+    return hits[0] if hits else float("inf")
+
+
+def told(seconds: float) -> str:
+    return "no" if seconds == float("inf") else f"{seconds:.0f}"
+
+
+def main() -> None:
+    from _report import Report
+    from rich.table import Table
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("names", nargs="*", help="rows; all of them if none is named")
+    parser.add_argument("--seconds", type=float, default=600, help="budget of each run")
+    parser.add_argument("--seeds", type=int, default=3)
+    args = parser.parse_args()
+    report = Report("pinn_digits")
+    rows = cases()
+    names = args.names or list(rows)
+    orders = [{"name": n, "seed": s, "seconds": args.seconds} for n in names for s in range(args.seeds)]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(run, orders))
+    table = Table(
+        "problem", "P", "required", "goal", "median error", "best to worst", "to required, s", "to goal, s",
+        "budget, s", title="Pinn, float64, cpu, one thread a run, relative L2 over space-time (median over seeds)",
+    )  # fmt: skip
+    for name in names:
+        mine, case = [r for r in results if r["name"] == name], rows[name]
+        errors = sorted(r["final"] for r in mine)
+        times = [float(np.median([first_below(r, level) for r in mine])) for level in (case.required, case.goal)]
+        table.add_row(
+            name,
+            str(mine[0]["parameters"]),
+            f"{case.required:.0e}",
+            f"{case.goal:.0e}",
+            f"{np.median(errors):.1e}" + (f" (bound {mine[0]['bound']:.0e})" if mine[0]["bound"] else ""),
+            f"{errors[0]:.1e} to {errors[-1]:.1e}",
+            told(times[0]),
+            told(times[1]),
+            f"{args.seconds:.0f}",
+        )
+    report.print(table)
+    for name in names:
+        report.print(f"{name}: {rows[name].solver}")
+    report.save()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 2 and sys.argv[1].startswith("{"):
+        work(json.loads(sys.argv[1]))
+    else:
+        main()

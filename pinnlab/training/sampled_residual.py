@@ -1,0 +1,68 @@
+"""The equations' residual at a fixed theta, as samplers see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pinnlab.errors import SolveFailed
+from pinnlab.training.pointwise import Group
+from pinnlab.training.row_jacobian import RowJacobian, Rows
+
+
+@dataclass(frozen=True, eq=False)
+class SampledResidual:
+    """Rows at `theta`, taken wherever a sampler asks.
+
+    Args:
+        rows: As in `Group`.
+        extras: Points (n, dim) to what the rows need beside them (n, m).
+        theta: (P,).
+        differentiation: How Jacobians are computed, and how many points at once.
+    """
+
+    rows: Rows
+    extras: Callable[[Tensor], Tensor]
+    theta: Tensor
+    differentiation: RowJacobian
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """The Euclidean norm of the rows (n,) at points (n, dim).
+
+        Raises:
+            SolveFailed: If a row is not finite; it names the equation and the point.
+        """
+        x = self._tensor(points)
+        with torch.no_grad():
+            rows = self.rows(self.theta, x, self.extras(x))
+        bad = torch.nonzero(~torch.isfinite(rows))
+        if len(bad):
+            i, c = bad[0].tolist()
+            which = f"equation {c + 1}" if rows.shape[1] > 1 else "the equation"
+            raise SolveFailed(
+                f"the residual of {which} is {float(rows[i, c])} at {points[i].tolist()}; training has diverged, "
+                "or the equation is singular there: start from another seed, or look for a division, root or logarithm"
+            )
+        return np.asarray(torch.linalg.vector_norm(rows, dim=1).cpu().numpy())
+
+    def jacobian(self, points: np.ndarray) -> np.ndarray:
+        """The derivative of the rows by theta (n, k, P) at points (n, dim)."""
+        x = self._tensor(points)
+        blocks = [self._block(part) for part in x.split(self.differentiation.chunk)]
+        return np.asarray(torch.cat(blocks).cpu().numpy())
+
+    def _block(self, x: Tensor) -> Tensor:
+        extras = self.extras(x)
+        with torch.no_grad():
+            k = self.rows(self.theta, x[:1], extras[:1]).shape[1]
+        group = Group(self.rows, x, extras, x.new_ones(len(x), k))
+        matrix = x.new_empty(len(group), len(self.theta))
+        group.write_jacobian(self.differentiation, self.theta, matrix)
+        return matrix.unflatten(0, (len(x), k))
+
+    def _tensor(self, points: np.ndarray) -> Tensor:
+        return torch.as_tensor(points, dtype=self.theta.dtype, device=self.theta.device)

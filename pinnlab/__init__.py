@@ -40,16 +40,16 @@ from pinnlab.symbols import normal as normal
 from pinnlab.symbols import parameter as parameter
 
 if TYPE_CHECKING:
-    from pinnlab.collocation import Chebyshev as Chebyshev
-    from pinnlab.collocation import FiniteDifferences as FiniteDifferences
     from pinnlab.compare import Comparison as Comparison
     from pinnlab.compare import compare as compare
+    from pinnlab.discretization.collocation import Chebyshev as Chebyshev
+    from pinnlab.discretization.collocation import FiniteDifferences as FiniteDifferences
     from pinnlab.field import ExactField as ExactField
     from pinnlab.field import Field as Field
     from pinnlab.field import Grid as Grid
+    from pinnlab.fields.mesh import MeshField as MeshField
     from pinnlab.forms.ansatz import Hard as Hard
     from pinnlab.forms.ansatz import Soft as Soft
-    from pinnlab.mesh_field import MeshField as MeshField
     from pinnlab.networks.activations import Sine as Sine
     from pinnlab.networks.activations import Swish as Swish
     from pinnlab.networks.activations import Tanh as Tanh
@@ -102,8 +102,8 @@ if TYPE_CHECKING:
     from pinnlab.training.weighting import FixedWeights as FixedWeights
 
 _LATER = {
-    "Chebyshev": "pinnlab.collocation",
-    "FiniteDifferences": "pinnlab.collocation",
+    "Chebyshev": "pinnlab.discretization.collocation",
+    "FiniteDifferences": "pinnlab.discretization.collocation",
     "compare": "pinnlab.compare",
     "Comparison": "pinnlab.compare",
     "ExactField": "pinnlab.field",
@@ -111,7 +111,7 @@ _LATER = {
     "Grid": "pinnlab.field",
     "Hard": "pinnlab.forms.ansatz",
     "Soft": "pinnlab.forms.ansatz",
-    "MeshField": "pinnlab.mesh_field",
+    "MeshField": "pinnlab.fields.mesh",
     "Sine": "pinnlab.networks.activations",
     "Swish": "pinnlab.networks.activations",
     "Tanh": "pinnlab.networks.activations",

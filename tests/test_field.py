@@ -215,3 +215,9 @@ def test_a_run_in_progress_says_how_far_it_is_and_others_cover_all_times():
     assert GridField(problem, (Snapshots(times), line, line), np.zeros((2, 3, 3, 3))).reached == 0.4
     assert GridField(problem, (line, line, line), np.zeros((2, 3, 3, 3))).reached is None
     assert ExactField.of(plane(EXACT)).reached is None
+
+
+@pytest.mark.parametrize("points", [np.zeros((5, 2)), np.zeros(3), [[0.0, 0.0]]])
+def test_points_of_another_shape_are_refused_with_the_columns_named(points):
+    with pytest.raises(ValueError, match=r"give \(n, 3\) with the columns t, x, y"):
+        ExactField.of(plane(EXACT))(points)

@@ -343,3 +343,7 @@ def test_corners_at_rounding_and_opposite_sides_do_not_warn():
         warnings.simplefilter("error")
         declare(conditions=[initial(u, sp.sin(sp.pi * x) + x), dirichlet(u, 0, "left"), dirichlet(u, 1, "right")])
         declare(conditions=[initial(u, 1), neumann(u, 3)])
+
+
+def test_an_initial_condition_without_time_asks_for_time():
+    assert "time=t" in refusal(lambda: declare(time=None))

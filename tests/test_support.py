@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pinnlab import Box, Collocation, Etdrk4, MethodOfLines, Pinn, support
-from pinnlab.reference import candidates
+from pinnlab.candidates import candidates
 from pinnlab.solver import Solver, solver_name
 from pinnlab.support import shipped_solvers
 

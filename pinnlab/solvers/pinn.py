@@ -18,6 +18,7 @@ from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import Field
 from pinnlab.forms.ansatz import Ansatz, Constraints, Hard, Hoisted
 from pinnlab.forms.evaluate import Program
+from pinnlab.forms.jumps import require_continuous_fluxes
 from pinnlab.networks.inputs import Inputs
 from pinnlab.networks.mlp import Mlp
 from pinnlab.numerics.taylor import JetPlan
@@ -130,6 +131,7 @@ class Pinn(Solver):
         require_known_parameters(self, problem)
         if not isinstance(problem.region, Box):
             raise UnsupportedProblem(f"Pinn on {problem.name!r}: needs a box, not {problem.region}")
+        require_continuous_fluxes("Pinn", problem)
         method = PinnMethod(self, problem, self.constraints.ansatz(problem), device)
         method.lower()
         return method

@@ -38,22 +38,30 @@ from pinnlab.symbols import grad as grad
 from pinnlab.symbols import laplacian as laplacian
 from pinnlab.symbols import normal as normal
 from pinnlab.symbols import parameter as parameter
+from pinnlab.symbols import unknown_function as unknown_function
 
 if TYPE_CHECKING:
-    from pinnlab.collocation import Chebyshev as Chebyshev
-    from pinnlab.collocation import FiniteDifferences as FiniteDifferences
     from pinnlab.compare import Comparison as Comparison
     from pinnlab.compare import compare as compare
+    from pinnlab.discretization.collocation import Chebyshev as Chebyshev
+    from pinnlab.discretization.collocation import FiniteDifferences as FiniteDifferences
     from pinnlab.field import ExactField as ExactField
     from pinnlab.field import Field as Field
     from pinnlab.field import Grid as Grid
+    from pinnlab.fields.mesh import MeshField as MeshField
     from pinnlab.forms.ansatz import Hard as Hard
     from pinnlab.forms.ansatz import Soft as Soft
-    from pinnlab.mesh_field import MeshField as MeshField
     from pinnlab.networks.activations import Sine as Sine
     from pinnlab.networks.activations import Swish as Swish
     from pinnlab.networks.activations import Tanh as Tanh
+    from pinnlab.networks.embedding import FourierFeatures as FourierFeatures
+    from pinnlab.networks.embedding import Harmonics as Harmonics
+    from pinnlab.networks.factorized import Factorized as Factorized
     from pinnlab.networks.mlp import Mlp as Mlp
+    from pinnlab.networks.modified_mlp import ModifiedMlp as ModifiedMlp
+    from pinnlab.networks.multi_stage import MultiStage as MultiStage
+    from pinnlab.networks.pirate_net import PirateNet as PirateNet
+    from pinnlab.networks.siren import Siren as Siren
     from pinnlab.numerics.automatic import Automatic as Automatic
     from pinnlab.numerics.automatic import Lsoda as Lsoda
     from pinnlab.numerics.implicit import Bdf2 as Bdf2
@@ -61,13 +69,18 @@ if TYPE_CHECKING:
     from pinnlab.numerics.integrators import Bdf as Bdf
     from pinnlab.numerics.integrators import Dop853 as Dop853
     from pinnlab.numerics.integrators import Radau as Radau
+    from pinnlab.numerics.jets import Fastest as Fastest
+    from pinnlab.numerics.jets import jets as jets
+    from pinnlab.numerics.nested import NestedAutograd as NestedAutograd
     from pinnlab.numerics.riemann import Hll as Hll
     from pinnlab.numerics.riemann import Hllem as Hllem
     from pinnlab.numerics.riemann import LaxFriedrichs as LaxFriedrichs
     from pinnlab.numerics.tase import ModifiedSinglyTase as ModifiedSinglyTase
     from pinnlab.numerics.tase import SinglyTase as SinglyTase
+    from pinnlab.numerics.taylor import TaylorMode as TaylorMode
     from pinnlab.numerics.weno import Muscl as Muscl
     from pinnlab.numerics.weno import Weno5 as Weno5
+    from pinnlab.observations import Observations as Observations
     from pinnlab.reference import cross_check as cross_check
     from pinnlab.reference import reference as reference
     from pinnlab.reference import refine as refine
@@ -88,34 +101,71 @@ if TYPE_CHECKING:
     from pinnlab.solvers.method_of_lines import MethodOfLines as MethodOfLines
     from pinnlab.solvers.ode import Ode as Ode
     from pinnlab.solvers.pinn import Pinn as Pinn
+    from pinnlab.solvers.random_features import RandomFeatures as RandomFeatures
+    from pinnlab.sparse_regression import SparseModel as SparseModel
+    from pinnlab.sparse_regression import sparse_regression as sparse_regression
     from pinnlab.support import support as support
     from pinnlab.training.adam import Adam as Adam
+    from pinnlab.training.broyden_family import Bfgs as Bfgs
+    from pinnlab.training.broyden_family import Broyden as Broyden
+    from pinnlab.training.broyden_family import SelfScaledBfgs as SelfScaledBfgs
+    from pinnlab.training.combination import ConFig as ConFig
+    from pinnlab.training.energy_natural_gradient import EnergyNaturalGradient as EnergyNaturalGradient
+    from pinnlab.training.energy_natural_gradient import Spring as Spring
+    from pinnlab.training.estimate import Estimate as Estimate
     from pinnlab.training.lbfgs import Lbfgs as Lbfgs
     from pinnlab.training.levenberg_marquardt import GeodesicAcceleration as GeodesicAcceleration
     from pinnlab.training.levenberg_marquardt import LevenbergMarquardt as LevenbergMarquardt
     from pinnlab.training.levenberg_marquardt import NoCorrection as NoCorrection
+    from pinnlab.training.leverage import LeverageScore as LeverageScore
+    from pinnlab.training.momentum_config import MomentumConFig as MomentumConFig
+    from pinnlab.training.multi_adam import MultiAdam as MultiAdam
+    from pinnlab.training.nys_newton_cg import NysNewtonCg as NysNewtonCg
+    from pinnlab.training.point_weights import ResidualAttention as ResidualAttention
+    from pinnlab.training.point_weights import SelfAdaptive as SelfAdaptive
+    from pinnlab.training.preconditioning import ColumnScaling as ColumnScaling
+    from pinnlab.training.preconditioning import GramInverseRoot as GramInverseRoot
+    from pinnlab.training.preconditioning import Preconditioned as Preconditioned
+    from pinnlab.training.preconditioning import condition_number as condition_number
+    from pinnlab.training.retaining_samplers import ResidualAdaptiveRefinement as ResidualAdaptiveRefinement
+    from pinnlab.training.retaining_samplers import RetainResampleRelease as RetainResampleRelease
     from pinnlab.training.row_jacobian import LayerOuterProducts as LayerOuterProducts
     from pinnlab.training.row_jacobian import PerPoint as PerPoint
+    from pinnlab.training.samplers import LatinHypercube as LatinHypercube
     from pinnlab.training.samplers import ResidualAdaptive as ResidualAdaptive
     from pinnlab.training.samplers import Sobol as Sobol
     from pinnlab.training.samplers import Uniform as Uniform
+    from pinnlab.training.samplers import UniformGrid as UniformGrid
+    from pinnlab.training.sketching import Sketched as Sketched
+    from pinnlab.training.soap import Soap as Soap
+    from pinnlab.training.ssbroyden import SelfScaledBroyden as SelfScaledBroyden
+    from pinnlab.training.term_weights import GradientNorm as GradientNorm
+    from pinnlab.training.term_weights import LearningRateAnnealing as LearningRateAnnealing
+    from pinnlab.training.term_weights import NeuralTangentKernel as NeuralTangentKernel
     from pinnlab.training.weighting import FixedWeights as FixedWeights
 
 _LATER = {
-    "Chebyshev": "pinnlab.collocation",
-    "FiniteDifferences": "pinnlab.collocation",
     "compare": "pinnlab.compare",
     "Comparison": "pinnlab.compare",
+    "Chebyshev": "pinnlab.discretization.collocation",
+    "FiniteDifferences": "pinnlab.discretization.collocation",
     "ExactField": "pinnlab.field",
     "Field": "pinnlab.field",
     "Grid": "pinnlab.field",
+    "MeshField": "pinnlab.fields.mesh",
     "Hard": "pinnlab.forms.ansatz",
     "Soft": "pinnlab.forms.ansatz",
-    "MeshField": "pinnlab.mesh_field",
     "Sine": "pinnlab.networks.activations",
     "Swish": "pinnlab.networks.activations",
     "Tanh": "pinnlab.networks.activations",
+    "FourierFeatures": "pinnlab.networks.embedding",
+    "Harmonics": "pinnlab.networks.embedding",
+    "Factorized": "pinnlab.networks.factorized",
     "Mlp": "pinnlab.networks.mlp",
+    "ModifiedMlp": "pinnlab.networks.modified_mlp",
+    "MultiStage": "pinnlab.networks.multi_stage",
+    "PirateNet": "pinnlab.networks.pirate_net",
+    "Siren": "pinnlab.networks.siren",
     "Automatic": "pinnlab.numerics.automatic",
     "Lsoda": "pinnlab.numerics.automatic",
     "Bdf2": "pinnlab.numerics.implicit",
@@ -123,13 +173,18 @@ _LATER = {
     "Bdf": "pinnlab.numerics.integrators",
     "Dop853": "pinnlab.numerics.integrators",
     "Radau": "pinnlab.numerics.integrators",
+    "Fastest": "pinnlab.numerics.jets",
+    "jets": "pinnlab.numerics.jets",
+    "NestedAutograd": "pinnlab.numerics.nested",
     "Hll": "pinnlab.numerics.riemann",
     "Hllem": "pinnlab.numerics.riemann",
     "LaxFriedrichs": "pinnlab.numerics.riemann",
     "ModifiedSinglyTase": "pinnlab.numerics.tase",
     "SinglyTase": "pinnlab.numerics.tase",
+    "TaylorMode": "pinnlab.numerics.taylor",
     "Muscl": "pinnlab.numerics.weno",
     "Weno5": "pinnlab.numerics.weno",
+    "Observations": "pinnlab.observations",
     "cross_check": "pinnlab.reference",
     "reference": "pinnlab.reference",
     "refine": "pinnlab.reference",
@@ -150,17 +205,47 @@ _LATER = {
     "MethodOfLines": "pinnlab.solvers.method_of_lines",
     "Ode": "pinnlab.solvers.ode",
     "Pinn": "pinnlab.solvers.pinn",
+    "RandomFeatures": "pinnlab.solvers.random_features",
+    "sparse_regression": "pinnlab.sparse_regression",
+    "SparseModel": "pinnlab.sparse_regression",
     "support": "pinnlab.support",
     "Adam": "pinnlab.training.adam",
+    "Bfgs": "pinnlab.training.broyden_family",
+    "Broyden": "pinnlab.training.broyden_family",
+    "SelfScaledBfgs": "pinnlab.training.broyden_family",
+    "ConFig": "pinnlab.training.combination",
+    "EnergyNaturalGradient": "pinnlab.training.energy_natural_gradient",
+    "Spring": "pinnlab.training.energy_natural_gradient",
+    "Estimate": "pinnlab.training.estimate",
     "Lbfgs": "pinnlab.training.lbfgs",
     "GeodesicAcceleration": "pinnlab.training.levenberg_marquardt",
     "LevenbergMarquardt": "pinnlab.training.levenberg_marquardt",
     "NoCorrection": "pinnlab.training.levenberg_marquardt",
+    "LeverageScore": "pinnlab.training.leverage",
+    "MomentumConFig": "pinnlab.training.momentum_config",
+    "MultiAdam": "pinnlab.training.multi_adam",
+    "NysNewtonCg": "pinnlab.training.nys_newton_cg",
+    "ResidualAttention": "pinnlab.training.point_weights",
+    "SelfAdaptive": "pinnlab.training.point_weights",
+    "ColumnScaling": "pinnlab.training.preconditioning",
+    "condition_number": "pinnlab.training.preconditioning",
+    "GramInverseRoot": "pinnlab.training.preconditioning",
+    "Preconditioned": "pinnlab.training.preconditioning",
+    "ResidualAdaptiveRefinement": "pinnlab.training.retaining_samplers",
+    "RetainResampleRelease": "pinnlab.training.retaining_samplers",
     "LayerOuterProducts": "pinnlab.training.row_jacobian",
     "PerPoint": "pinnlab.training.row_jacobian",
+    "LatinHypercube": "pinnlab.training.samplers",
     "ResidualAdaptive": "pinnlab.training.samplers",
     "Sobol": "pinnlab.training.samplers",
     "Uniform": "pinnlab.training.samplers",
+    "UniformGrid": "pinnlab.training.samplers",
+    "Sketched": "pinnlab.training.sketching",
+    "Soap": "pinnlab.training.soap",
+    "SelfScaledBroyden": "pinnlab.training.ssbroyden",
+    "GradientNorm": "pinnlab.training.term_weights",
+    "LearningRateAnnealing": "pinnlab.training.term_weights",
+    "NeuralTangentKernel": "pinnlab.training.term_weights",
     "FixedWeights": "pinnlab.training.weighting",
 }
 

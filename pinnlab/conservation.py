@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pinnlab.cell_field import CellField
 from pinnlab.domain.box import Box
 from pinnlab.field import Field
+from pinnlab.fields.cell import CellField
 from pinnlab.forms.evaluate import Program
 from pinnlab.forms.jet import jet_symbols, to_jets
 from pinnlab.meshing.mesh import Mesh

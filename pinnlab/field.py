@@ -40,6 +40,22 @@ class Grid:
     values: dict[str, np.ndarray]
 
 
+def checked_points(problem: Problem, points: np.ndarray) -> np.ndarray:
+    """The points as an array `(n, dim)`.
+
+    Raises:
+        ValueError: If they have another shape.
+    """
+    array = np.asarray(points, float)
+    if array.ndim != 2 or array.shape[1] != len(problem.coordinates):
+        names = ", ".join(c.name for c in problem.coordinates)
+        raise ValueError(
+            f"field of {problem.name!r}: points have the shape {array.shape}; give (n, {len(problem.coordinates)}) "
+            f"with the columns {names}"
+        )
+    return array
+
+
 class Field(abc.ABC):
     """Values of the unknowns of `problem` at any points of its domain."""
 
@@ -158,6 +174,7 @@ class ExactField(Field):
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """Evaluate at `points (n, dim)`."""
+        points = checked_points(self.problem, points)
         values = np.asarray(self.function(points), float).reshape(len(points), -1)
         if values.shape[1] != len(self.problem.unknowns):
             raise ValueError(
@@ -278,7 +295,7 @@ class GridField(Field):
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """Interpolate at `points (n, dim)`."""
-        matrices = self._matrices(list(points.T))
+        matrices = self._matrices(list(checked_points(self.problem, points).T))
         return np.stack([scattered_interpolate(matrices, v) for v in self.values], axis=1)
 
     @property

@@ -179,6 +179,11 @@ def _check_pieces(problem: Problem) -> None:
                     f"{periodic[piece]} and has no side {piece!r}; drop the condition or take "
                     f"{periodic[piece]} out of periodic="
                 )
+            if piece == "initial" and problem.time is None:
+                raise ValueError(
+                    f"problem {problem.name!r}: condition {c} is an initial one, and the problem has no time; pass "
+                    f"time={problem.coordinates[0]} to Problem, or whichever coordinate is the time"
+                )
             if piece not in known:
                 raise ValueError(
                     f"problem {problem.name!r}: condition {c}, but there is no piece "

@@ -8,30 +8,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import sympy as sp
 
-from pinnlab.collocation import Chebyshev, FiniteDifferences
+from pinnlab.candidates import candidates as candidates
+from pinnlab.candidates import independent as independent
+from pinnlab.candidates import is_rough as is_rough
+from pinnlab.candidates import may_form_shocks as may_form_shocks
+from pinnlab.candidates import refusals
 from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.field import Field
-from pinnlab.forms.balance_law import BalanceLaw
 from pinnlab.forms.boundary import Dirichlet, classify
 from pinnlab.forms.evaluate import Program
-from pinnlab.forms.rates import Rates
 from pinnlab.metrics import METRICS, Metric, Samples, comparison_nodes, relative_l2, sample
-from pinnlab.numerics.automatic import Automatic
-from pinnlab.numerics.implicit import Bdf2
-from pinnlab.numerics.integrators import Bdf, Dop853, Radau
 from pinnlab.problem import Problem
 from pinnlab.solution import ErrorBound, Solution
 from pinnlab.solve import Monitor, solve
 from pinnlab.solver import Refinable, Status, solver_name
-from pinnlab.solvers.collocation import Collocation
-from pinnlab.solvers.etdrk4 import Etdrk4
-from pinnlab.solvers.finite_element import FiniteElement
-from pinnlab.solvers.finite_volume import FiniteVolume
-from pinnlab.solvers.method_of_lines import MethodOfLines
-from pinnlab.solvers.ode import Ode
-from pinnlab.symbols import with_values
 
 # An error that falls by the ratio r per refinement is the distance to the refined solution times 1/(1 - r).  The
 # ratio is observed where two distances are known; the factor is never below this one, which is that of r = 1/2.
@@ -50,6 +41,8 @@ UNSTABLE = 10.0
 ROUNDING = 64 * float(np.finfo(float).eps)
 # Above this distance, relative to the solutions, slow progress is slow convergence and not rounding.
 STAGNATION = 1e-6
+# The same without space: no matrix of differences multiplies rounding there.
+STAGNATION_IN_TIME = 1e-11
 # Seconds that are spent on refinement once it is clear that it will not reach the tolerance.
 HOPELESS_SECONDS = 20.0
 # More refinements than this are out of reach: each multiplies the work by four at least.
@@ -60,65 +53,6 @@ Refine = Callable[[Refinable], Refinable | None]
 
 # Nodes at which solutions are compared during refinement.
 BUDGET = 60_000
-
-
-def candidates(problem: Problem) -> list[Refinable]:
-    """Classical solvers that take a problem, the preferred one first, at the resolution where refinement starts."""
-    dim = len(problem.space)
-    possible: list[Refinable] = list(_for_evolution_in_time()) if dim == 0 else [*_on_tensor_grids(problem)]
-    if dim:
-        volumes = FiniteVolume(cells=100 if dim == 1 else 32, snapshots=50)
-        # Smooth methods answer at first for what is not smooth, and never converge.
-        possible = [volumes, *possible] if is_rough(problem) else [*possible, volumes]
-        possible.append(FiniteElement(cells={1: 64, 2: 16}.get(dim, 4), time=Bdf2(1e-5, 1e-7), snapshots=25))
-    return [s for s in possible if _takes(s, problem)]
-
-
-def _for_evolution_in_time() -> list[Refinable]:
-    return [Ode(Automatic(1e-7, 1e-9)), Ode(Dop853(1e-7, 1e-9)), Ode(Radau(1e-7, 1e-9))]
-
-
-def _on_tensor_grids(problem: Problem) -> list[Refinable]:
-    dim = len(problem.space)
-    start = {1: 128, 2: 32, 3: 16}.get(dim, 16)
-    possible: list[Refinable] = [
-        Etdrk4(points=start // 2 if dim == 1 else start, steps=50, snapshots=50),
-        Collocation(Chebyshev(16)),
-        Collocation(FiniteDifferences(max(start, 32), accuracy=6)),
-    ]
-    if dim == 2:
-        # Radau factorises complex matrices, which costs too much here; sixth order saves nodes where diffusion
-        # keeps one-sided differences at the boundary stable.
-        accuracy = 6 if _is_diffusive(problem) else 4
-        possible.append(MethodOfLines(FiniteDifferences(start, accuracy), Bdf(1e-7, 1e-9), snapshots=50))
-    return [
-        *possible,
-        MethodOfLines(FiniteDifferences(start), Radau(1e-6, 1e-8), snapshots=50),
-        MethodOfLines(Chebyshev(32 if dim == 1 else 12), Bdf(1e-7, 1e-9), snapshots=50),
-    ]
-
-
-def is_rough(problem: Problem) -> bool:
-    """Whether the solution may have jumps or kinks: shocks may form, or the declaration has a case distinction."""
-    declared = [with_values(e) for e in (*problem.equations, *(c.residual for c in problem.conditions))]
-    return may_form_shocks(problem) or any(
-        e.has(sp.Piecewise, sp.Heaviside, sp.sign, sp.Abs, sp.Max, sp.Min) for e in declared
-    )
-
-
-def may_form_shocks(problem: Problem) -> bool:
-    """Whether smooth data may steepen into shocks: first-order equations with nonlinear fluxes."""
-    if problem.time is None or not problem.space:
-        return False
-    try:
-        law = BalanceLaw.of(problem)
-    except UnsupportedProblem:
-        return False
-    fluxes = [f for row in law.flux for f in row if f != 0]
-    if not fluxes or any(e.has(sp.Derivative) for e in (*fluxes, *law.source)):
-        return False
-    table = {u: sp.Dummy() for u in problem.unknowns}
-    return any(sp.diff(f.xreplace(table), a, b) != 0 for f in fluxes for a in table.values() for b in table.values())
 
 
 def reference(
@@ -146,7 +80,7 @@ def reference(
     """
     found = candidates(problem)
     if not found:
-        raise UnsupportedProblem(f"no classical solver takes {problem.name!r}: {_refusals(problem)}")
+        raise UnsupportedProblem(f"no classical solver takes {problem.name!r}: {refusals(problem)}")
     return refine(problem, found[0], rtol, max_seconds=max_seconds, monitors=monitors)
 
 
@@ -159,8 +93,8 @@ def refine(
     monitors: Sequence[Monitor] = (),
 ) -> Solution:
     """Refine one classical solver in space and time until its error bound is within `rtol`; see `reference`."""
-    if not rtol > 0:
-        raise ValueError(f"reference: rtol must be positive, got {rtol}")
+    if isinstance(rtol, str) or not rtol > 0:
+        raise ValueError(f"reference: rtol must be a positive number, got {rtol!r}")
     return _Refinement(problem, rtol, math.inf if max_seconds is None else max_seconds, monitors).run(solver)
 
 
@@ -189,18 +123,6 @@ class CrossCheck:
         return self.difference <= self.allowed
 
 
-def independent(problem: Problem, solver: object) -> Refinable:
-    """The preferred classical solver of a problem that is another method than the given one.
-
-    Raises:
-        UnsupportedProblem: If no second classical method takes the problem.
-    """
-    found = next((s for s in candidates(problem) if not _same_method(s, solver)), None)
-    if found is None:
-        raise UnsupportedProblem(f"no second classical solver takes {problem.name!r}, so nothing checks the first")
-    return found
-
-
 def cross_check(
     first: Solution, rtol: float = 1e-6, *, max_seconds: float | None = None, monitors: Sequence[Monitor] = ()
 ) -> CrossCheck:
@@ -214,45 +136,6 @@ def cross_check(
     second = refine(problem, other, rtol, max_seconds=max_seconds, monitors=monitors)
     nodes = comparison_nodes(problem, BUDGET)
     return CrossCheck(first, second, relative_l2(sample(second.field, nodes), sample(first.field, nodes)))
-
-
-def _same_method(a: Refinable, b: object) -> bool:
-    if type(a) is not type(b):
-        return False
-    parts = ("space", "time")
-    return all(type(getattr(a, p, None)) is type(getattr(b, p, None)) for p in parts)
-
-
-def _is_diffusive(problem: Problem) -> bool:
-    """Whether the rate of every state holds its own second derivatives along every axis."""
-    try:
-        rates = Rates.of(problem)
-    except UnsupportedProblem:
-        return False
-    dim = len(problem.space)
-    return all(
-        r.has(state.shifted(axis, 2).symbol)
-        for state, r in zip(rates.states, rates.rates, strict=True)
-        for axis in range(1, dim + 1)
-    )
-
-
-def _takes(solver: Refinable, problem: Problem) -> bool:
-    try:
-        solver.compile(problem)
-    except UnsupportedProblem:
-        return False
-    return True
-
-
-def _refusals(problem: Problem) -> str:
-    reasons = []
-    for solver in (Ode(), Etdrk4(), MethodOfLines(), Collocation(), FiniteVolume(), FiniteElement()):
-        try:
-            solver.compile(problem)
-        except UnsupportedProblem as error:
-            reasons.append(f"{solver_name(solver)}: {error}")
-    return "; ".join(reasons)
 
 
 @dataclass
@@ -332,7 +215,8 @@ class _Refinement:
             if solver is None:
                 raise SolveFailed(
                     f"{level.solver} on {self._problem.name!r} is at the finest resolution within reach and cannot "
-                    "be compared with a finer one, so no error bound can be given; raise rtol"
+                    "be compared with a finer one, so no error bound can be given; the solution or its data may not be "
+                    "smooth enough for this method: give smoother data, or call refine with another solver"
                 )
             found = self._solve(solver)
             if found is None or self._is_unstable(level, found, previous):
@@ -345,7 +229,8 @@ class _Refinement:
                     f"{solver_name(solver)} on {self._problem.name!r} gave an answer at {level.solver} and fails at "
                     f"the finer {solver}, so no error bound can be given: {self._failure}"
                 )
-            distance = _Distance.between(level.samples, found.samples, previous, self._rough)
+            stagnation = STAGNATION if self._problem.space else STAGNATION_IN_TIME
+            distance = _Distance.between(level.samples, found.samples, previous, self._rough, stagnation)
             small = distance.safety * relative_l2(found.samples, level.samples) <= target
             small = small and (previous is not None or not self._rough)
             if (small and self._starts_right(level.samples, found.samples)) or distance.is_rounding:
@@ -440,12 +325,18 @@ class _Refinement:
         return replace(level.solution, bound=bound, seconds=self._seconds)
 
     def _in_time(self, u: Samples, distances: list[_Distance], missed: float) -> dict[str, np.ndarray]:
+        """Two solutions may cross, so the distance at one time says little: the largest one so far does.
+
+        About a jump they may agree at every node for long, and there the largest one of all times is taken.
+        """
         first = 0 if self._problem.time is None else 1
         axes = tuple(range(first, u.values.ndim - 1))
         out = {}
         for i, name in enumerate(self._problem.names):
             parts = (d.safety * np.abs(d.samples.values[i]).max(axis=axes) for d in distances)
             largest = sum(parts, np.zeros(len(u.times) or ()))
+            if first:
+                largest = np.full_like(largest, largest.max()) if self._rough else np.maximum.accumulate(largest)
             out[name] = np.asarray(largest + missed + ROUNDING * np.abs(u.values[i]).max())
         return out
 
@@ -477,8 +368,10 @@ class _Distance:
         return math.log(missing) / math.log(self.ratio) if self.ratio < 1 else math.inf
 
     @classmethod
-    def between(cls, coarse: Samples, fine: Samples, previous: _Distance | None, rough: bool) -> _Distance:
-        """The distance of two levels, after that of the two before."""
+    def between(
+        cls, coarse: Samples, fine: Samples, previous: _Distance | None, rough: bool, stagnation: float
+    ) -> _Distance:
+        """The distance of two levels, after that of the two before; below `stagnation` slow progress is rounding."""
         samples = coarse - fine
         if previous is None:
             return cls(samples, HALF_ORDER, False)
@@ -487,7 +380,7 @@ class _Distance:
         # One lucky distance, as between nodes that fall alike about a jump, must not make the ratio small.
         slowest = ratio if previous.ratio is None else max(ratio, min(previous.ratio, 1.0))
         observed = min(1 / (1 - slowest), LARGEST_FACTOR) if slowest < 1 else LARGEST_FACTOR * max(ratio, 1.0)
-        is_rounding = ratio > 0.5 and now < STAGNATION * float(np.linalg.norm(fine.values))
+        is_rounding = ratio > 0.5 and now < stagnation * float(np.linalg.norm(fine.values))
         least = HALF_ORDER if rough or is_rounding else SAFETY
         return cls(samples, max(least, observed), is_rounding, ratio)
 

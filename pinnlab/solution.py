@@ -18,11 +18,11 @@ import numpy as np
 from pinnlab.domain.box import Box
 from pinnlab.errors import SolveFailed
 from pinnlab.field import Field, Grid, GridField, Interpolator, Snapshots, file_order, intervals, stored_axis
+from pinnlab.fields.mesh import MeshField
+from pinnlab.fields.nodal import Nodal, has_mesh, nodal
 from pinnlab.files import hdf5
 from pinnlab.files.contents import BOUND, Contents, mesh_axes
-from pinnlab.mesh_field import MeshField
 from pinnlab.meshing.cells import Cells
-from pinnlab.nodal import Nodal, has_mesh, nodal
 from pinnlab.numerics.lagrange import LagrangeSpace
 from pinnlab.problem import Problem
 from pinnlab.settings import describe
@@ -51,7 +51,8 @@ class ErrorBound:
         space: Share of the relative L2 bound that comes from the resolution in space.
         time: Share that comes from the resolution in time.
         times: Nodes of the bound in time `(nt,)`; empty for a steady problem.
-        in_time: Name of an unknown → bound on its largest error at each of `times`; a scalar array if steady.
+        in_time: Name of an unknown → bound on its largest error up to each of `times`, or over all of them where the
+            solution may jump; a scalar array if steady.  Beside a jump it holds at the nodes of comparison.
         requested: The tolerance that was asked for.
     """
 

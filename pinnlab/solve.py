@@ -88,9 +88,11 @@ def solve(
 
     Raises:
         UnsupportedProblem: If the solver cannot take the problem.
-        ValueError: If the checkpoint is damaged or of another run.
+        ValueError: If `solver` is none, or the checkpoint is damaged or of another run.
         Interrupted: If the run is interrupted from the keyboard; it holds what was reached.
     """
+    if not isinstance(solver, Solver):
+        raise ValueError(f"solve: solver must be the settings of a method such as Etdrk4(points=64), got {solver!r}")
     if resume and checkpoint is None:
         raise ValueError("solve: resume=True needs checkpoint=FILE")
     method = _compiled(problem, solver, device)

@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 from pinnlab import Box, D, Etdrk4, Problem, SolveFailed, Status, dirichlet, solve
 from pinnlab.catalog import load, shipped
 from pinnlab.cli import app
+from pinnlab.fields.mesh import MeshField
 from pinnlab.files import hdf5
-from pinnlab.mesh_field import MeshField
 from pinnlab.meshing.structured import box_mesh
 from pinnlab.numerics.lagrange import LagrangeSpace
 from pinnlab.solution import Solution

@@ -233,3 +233,9 @@ def test_expressions_are_evaluated_from_the_derivatives_of_a_field():
 def test_what_a_field_does_not_know_is_refused():
     with pytest.raises(UnsupportedProblem, match=r"the field knows nothing of f\(.*\); solve it with Pinn"):
         ExactField.of(plane(EXACT)).evaluate([unknown_function("f", u)], POINTS)
+
+
+@pytest.mark.parametrize("points", [np.zeros((5, 2)), np.zeros(3), [[0.0, 0.0]]])
+def test_points_of_another_shape_are_refused_with_the_columns_named(points):
+    with pytest.raises(ValueError, match=r"give \(n, 3\) with the columns t, x, y"):
+        ExactField.of(plane(EXACT))(points)

@@ -368,3 +368,7 @@ def test_an_unknown_function_needs_a_name_of_its_own():
 
 def test_an_unknown_flux_is_declared_with_its_conditions():
     declare(D(u, t) + D(unknown_function("f", u), x), conditions=[initial(u, 0)])
+
+
+def test_an_initial_condition_without_time_asks_for_time():
+    assert "time=t" in refusal(lambda: declare(time=None))

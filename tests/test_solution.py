@@ -28,8 +28,8 @@ from pinnlab import (
 )
 from pinnlab.domain.shapes import Disk
 from pinnlab.field import ExactField, Snapshots, Trajectory
+from pinnlab.fields.mesh import MeshField
 from pinnlab.files import hdf5
-from pinnlab.mesh_field import MeshField
 from pinnlab.meshing.structured import box_mesh
 from pinnlab.numerics.lagrange import LagrangeSpace
 from pinnlab.solution import ErrorBound, Solution, _stepwise_maximum, default_shape, from_contents, values_of

@@ -369,3 +369,9 @@ def test_an_interruption_before_the_first_step_has_nothing_to_hold(monkeypatch):
     with pytest.raises(KeyboardInterrupt) as caught:
         solve(PROBLEM, Walk())
     assert not isinstance(caught.value, Interrupted)
+
+
+@pytest.mark.parametrize("solver", ["etdrk4", Walk])
+def test_what_is_no_solver_is_refused(solver):
+    with pytest.raises(ValueError, match="settings of a method"):
+        solve(PROBLEM, solver)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import warnings
 
 from pinnlab import Collocation, Etdrk4, MethodOfLines, Pinn, support
+from pinnlab.candidates import candidates
 from pinnlab.domain.shape import Shape
-from pinnlab.reference import candidates
 from pinnlab.solver import Solver, solver_name
 from pinnlab.support import shipped_solvers
 

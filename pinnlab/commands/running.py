@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pinnlab.candidates import candidates, independent
 from pinnlab.commands.progress import Budget, Display, Silent, shown
 from pinnlab.commands.terminal import standard_error, stdout_kept_clean
 from pinnlab.compare import ErrorMonitor
 from pinnlab.errors import SolveFailed
 from pinnlab.field import ExactField
 from pinnlab.problem import Problem
-from pinnlab.reference import CrossCheck, candidates, cross_check, independent, reference, refine
+from pinnlab.reference import CrossCheck, cross_check, reference, refine
 from pinnlab.solution import Solution
 from pinnlab.solve import Interrupted, Monitor, solve
 from pinnlab.solver import Refinable, Solver, solver_name

@@ -112,9 +112,9 @@ class Hard(Constraints):
 
     On a box g is the transfinite interpolant of the data (W. J. Gordon, SIAM J. Numer. Anal. 8 (1971) 158-177: Boolean
     sums of one-dimensional interpolation, here linear in space and Taylor in time), φ the product of the distances to
-    the sides where u is given, and of (t - t0)^m for m initial conditions.  On other shapes g is blended
-    and φ multiplied from smooth distances, see `forms.blending.blended`; φ is not smooth in re-entrant corners.  Conditions of another kind
-    (Neumann, Robin, general) stay residuals as in `Soft`, and are the only ones then.
+    the sides where u is given, and of (t - t0)^m for m initial conditions.  On other shapes g is blended and φ
+    multiplied from smooth distances, see `forms.blending.blended`; φ is not smooth in re-entrant corners.  Conditions
+    of another kind (Neumann, Robin, general) stay residuals as in `Soft`, and are the only ones then.
 
     Not for data that disagree where two sides meet: no continuous g has them.  Nor for data with kinks, which the
     ansatz would keep for ever; a warning tells of them.  Where one formula gives the data on the whole boundary of a

@@ -45,8 +45,9 @@ class _Part:
 def distances(shape: Shape) -> dict[str, tuple[Expr, ...]]:
     """For each piece of a shape formulas of which one vanishes at each of its points, and none elsewhere in the region.
 
-    The derivative of that one along the inward normal is one there.  A line, circle, plane or sphere that nowhere enters the
-    region counts as a whole: n·(x - a) or ±(r² - |x - c|²) / (2 r), with all derivatives.  Otherwise it is trimmed,
+    The derivative of that one along the inward normal is one there.  A line, circle, plane or sphere that nowhere
+    enters the region counts as a whole: n·(x - a) or ±(r² - |x - c|²) / (2 r), with all derivatives.  Otherwise it is
+    trimmed,
 
         φ = √(f² + ((√(t² + f⁴) - t) / 2)²),
 

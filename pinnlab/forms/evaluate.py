@@ -48,23 +48,25 @@ class Program:
     def __init__(self, expressions: Sequence[Expr], arguments: Sequence[sp.Symbol]) -> None:
         self.arguments = tuple(arguments)
         self._slots: dict[Expr, int] = {s: i for i, s in enumerate(self.arguments)}
-        self._operations: list[tuple[Callable[..., Array], tuple[int, ...]]] = []
+        # What the slots behind the arguments hold before a call: constants, and None where an operation writes.
+        self._template: list[float | complex | None] = []
+        self._operations: list[tuple[Callable[..., Array], tuple[int, ...], int]] = []
         self._outputs = [self._compile(sp.sympify(e)) for e in expressions]
 
     def __call__(self, *values: Array) -> list[Array]:
         """The values of the expressions; constant ones come back as plain numbers."""
         if len(values) != len(self.arguments):
             raise ValueError(f"the program takes {len(self.arguments)} arguments, got {len(values)}")
-        slots = list(values)
-        for function, inputs in self._operations:
-            slots.append(function(*(slots[i] for i in inputs)))
+        slots = [*values, *self._template]
+        for function, inputs, target in self._operations:
+            slots[target] = function(*[slots[i] for i in inputs])
         return [slots[i] for i in self._outputs]
 
     def _compile(self, e: Expr) -> int:
         if e in self._slots:
             return self._slots[e]
         if not e.free_symbols and not isinstance(e, sp.logic.boolalg.BooleanAtom):
-            slot = self._emit(functools.partial(_constant, _number(e)), ())
+            slot = self._reserve(_number(e))
         elif isinstance(e, sp.Symbol):
             raise UnsupportedProblem(f"no value for the symbol {e}; the program has {self.arguments}")
         elif isinstance(e, sp.Pow):
@@ -91,8 +93,13 @@ class Program:
         return self._emit(operator.pow, (base, self._compile(exponent)))
 
     def _emit(self, function: Callable[..., Array], inputs: tuple[int, ...]) -> int:
-        self._operations.append((function, inputs))
-        return len(self.arguments) + len(self._operations) - 1
+        target = self._reserve(None)
+        self._operations.append((function, inputs, target))
+        return target
+
+    def _reserve(self, value: float | complex | None) -> int:
+        self._template.append(value)
+        return len(self.arguments) + len(self._template) - 1
 
 
 def evaluate(expression: Expr, values: Mapping[sp.Symbol, Array]) -> Array:
@@ -114,10 +121,6 @@ def on_points(expressions: Sequence[Expr], coordinates: Sequence[sp.Symbol]) -> 
 def _number(e: Expr) -> float | complex:
     value = complex(sp.N(e, 20))
     return value if value.imag else value.real
-
-
-def _constant(value: float | complex) -> float | complex:
-    return value
 
 
 def _namespace(*values: Array) -> Any:
@@ -150,6 +153,8 @@ def _fixed_power(value: Array, exponent: float | complex) -> Array:
 
 
 def _integer_power(value: Array, n: int) -> Array:
+    if n == 2:
+        return value * value
     if n < 0:
         return 1.0 / _integer_power(value, -n)
     half = value if n < 2 else _integer_power(value, n // 2)
@@ -222,10 +227,9 @@ def _logical(name: str, *values: Array) -> Array:
 def _function(e: Expr) -> Callable[..., Array]:
     """The numerical counterpart of the outermost node of an expression."""
     kind = e.func
-    if kind is sp.Add:
-        return lambda *a: functools.reduce(operator.add, a)
-    if kind is sp.Mul:
-        return lambda *a: functools.reduce(operator.mul, a)
+    if kind in (sp.Add, sp.Mul):
+        combine = operator.add if kind is sp.Add else operator.mul
+        return combine if len(e.args) == 2 else lambda *a: functools.reduce(combine, a)
     if kind in _SHARED:
         name = _SHARED[kind]
         return functools.partial(_call_on_tensors if kind is sp.atan2 else _call, name)

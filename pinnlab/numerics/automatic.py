@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,8 @@ from pinnlab.numerics.integration import Adaptive, Jacobian, Rate, State, Track,
 from pinnlab.numerics.integrators import Dop853, Radau, RadauState
 from pinnlab.numerics.stiffness import Stiffness
 
+# What odeint says where nothing went wrong.
+_SUCCESS = "Integration successful."
 # Steps of one method before the choice is made anew, in `advance`.
 _PATIENCE = 100
 # Products of step and fastest damped eigenvalue.  Dop853 is stable to about 6 and so hovers between 3 and 6 where
@@ -49,15 +50,36 @@ class Lsoda(Adaptive):
         return State(t, y, 0.0, 1, 0)
 
     def _advance(self, rate: Rate, jacobian: Jacobian, state: State, until: float) -> State:
-        return self._run(rate, jacobian, state, until, math.inf, None)
+        """All steps within LSODA, without a call of Python between them."""
+        if until <= state.t:
+            return state
+        with warnings.catch_warnings():
+            # LSODA explains a failure in a warning too; it is reported below.
+            warnings.simplefilter("ignore")
+            found, about = scipy.integrate.odeint(
+                rate,
+                state.y,
+                [state.t, until],
+                tfirst=True,
+                Dfun=lambda t, y: jacobian(t, y).toarray(),
+                tcrit=[until],
+                rtol=self.rtol,
+                atol=self.atol,
+                mxstep=self.max_steps,
+                full_output=True,
+            )
+        reached, message = float(about["tcur"][-1]), about["message"]
+        if message.startswith("Excess work"):
+            raise self.too_many(reached)
+        if message != _SUCCESS:
+            raise self.stopped(reached, message)
+        if not np.isfinite(found[-1]).all():
+            raise self.stopped(reached, "the solution is not finite")
+        h, steps, calls = (about[k][-1] for k in ("hu", "nst", "nfe"))
+        return State(until, found[-1], max(float(h), state.h), state.evaluations + int(calls), state.steps + int(steps))
 
     def _walk(self, rate: Rate, jacobian: Jacobian, state: State, until: float, count: int) -> Walk:
         track = Track(self, state.steps)
-        return track.walk(self._run(rate, jacobian, state, until, count, track))
-
-    def _run(
-        self, rate: Rate, jacobian: Jacobian, state: State, until: float, most: float, track: Track | None
-    ) -> State:
         solver = scipy.integrate.LSODA(
             rate,
             state.t,
@@ -68,18 +90,17 @@ class Lsoda(Adaptive):
             jac=lambda t, y: jacobian(t, y).toarray(),
         )
         steps = 0
-        while solver.t < until and steps < most:
+        while solver.t < until and steps < count:
             with warnings.catch_warnings():
                 # LSODA explains a failure in a warning; the failure itself is reported below.
                 warnings.simplefilter("ignore")
                 self._step(solver, steps)
             steps += 1
-            if track is not None:
-                dense = solver.dense_output()
-                track.add(solver.t, solver.y, dense.yh[:, 1] / dense.h)
-                track.count()
+            dense = solver.dense_output()
+            track.add(solver.t, solver.y, dense.yh[:, 1] / dense.h)
+            track.count()
         h = max(float(solver.step_size), state.h if solver.t >= until else 0.0)
-        return State(float(solver.t), solver.y, h, state.evaluations + solver.nfev, state.steps + steps)
+        return track.walk(State(float(solver.t), solver.y, h, state.evaluations + solver.nfev, state.steps + steps))
 
 
 @dataclass(frozen=True)

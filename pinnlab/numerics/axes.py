@@ -17,7 +17,8 @@ import numpy as np
 import scipy  # its submodules load when they are first used
 from scipy.sparse import coo_array, csr_array, eye_array
 
-_SYMMETRY = 1e-6
+from pinnlab.numerics.stencils import even_widths, stencil_matrix, stencil_weights
+
 _MARGIN = 1e-12
 
 
@@ -281,7 +282,7 @@ class StencilAxis(Axis):
         if order == 0:
             return eye_array(n, format="csr")
         _check_width(width, n, order, self.accuracy)
-        widths = np.full(n, width) if order % 2 else _even_widths(nodes, width)
+        widths = np.full(n, width) if order % 2 else even_widths(nodes, width)
         blocks = []
         for size in np.unique(widths):
             rows = np.flatnonzero(widths == size)
@@ -297,7 +298,7 @@ class StencilAxis(Axis):
         n, width = len(nodes), _interpolation_width(self.accuracy, order, len(nodes))
         left = np.searchsorted(nodes, inside, side="right") - 1
         columns = np.clip(left - width // 2 + 1, 0, n - width)[:, None] + np.arange(width)
-        return _rows_of(stencil_weights(nodes[columns], inside, order)[order], columns, n)
+        return stencil_matrix(stencil_weights(nodes[columns], inside, order)[order], columns, n)
 
 
 def uniform(lower: float, upper: float, n: int, accuracy: int = 4) -> StencilAxis:
@@ -335,7 +336,7 @@ class PeriodicStencilAxis(_Periodic):
         entries = stencil_weights(offsets[None, :].astype(float), np.zeros(1), order)[order]
         entries = 0.5 * (entries + (-1) ** order * entries[:, ::-1]) / self._spacing**order
         columns = (np.arange(self.n)[:, None] + offsets) % self.n
-        return _rows_of(np.broadcast_to(entries, columns.shape), columns, self.n)
+        return stencil_matrix(np.broadcast_to(entries, columns.shape), columns, self.n)
 
     def interpolation(self, points: np.ndarray, order: int = 0) -> csr_array:
         """Return the sparse matrix (m, n) to the derivative of the local interpolant at points (m,)."""
@@ -345,57 +346,7 @@ class PeriodicStencilAxis(_Periodic):
         offsets = np.arange(1 - width // 2, width // 2 + 1)
         stencil = np.broadcast_to(offsets.astype(float), (len(scaled), width))
         entries = stencil_weights(stencil, scaled - left, order)[order] / self._spacing**order
-        return _rows_of(entries, (left.astype(np.int64)[:, None] + offsets) % self.n, self.n)
-
-
-def stencil_weights(nodes: np.ndarray, points: np.ndarray, order: int) -> np.ndarray:
-    """Return the weights of all derivatives up to `order` on many small stencils at once.
-
-    The k-th derivative at points[i] of the polynomial through values[j] on nodes[i, j] is
-    sum_j weights[k, i, j] values[j].
-
-    Args:
-        nodes: (rows, width), distinct within each row.
-        points: (rows,), where the derivatives are wanted.
-        order: Highest derivative, >= 0; derivatives of order >= width are zero.
-
-    Returns:
-        Weights (order + 1, rows, width).
-
-    B. Fornberg, SIAM Rev. 40 (1998) 685-691.
-    """
-    offsets = np.ascontiguousarray((nodes - points[:, None]).T)
-    width, rows = offsets.shape
-    powers = np.arange(1.0, order + 1)[:, None]
-    weights = np.zeros((order + 1, width, rows))
-    weights[0, 0] = 1.0
-    product = np.ones(rows)
-    for i in range(1, width):
-        gaps = offsets[i] - offsets[:i]
-        new_product = np.prod(gaps, axis=0)
-        scale = product / new_product
-        last = weights[:, i - 1].copy()
-        weights[1:, i] = scale * (powers * last[:-1] - offsets[i - 1] * last[1:])
-        weights[0, i] = -scale * offsets[i - 1] * last[0]
-        lowered = powers[:, None] * weights[:-1, :i]
-        weights[:, :i] *= offsets[i]
-        weights[1:, :i] -= lowered
-        weights[:, :i] /= gaps
-        product = new_product
-    return weights.transpose(0, 2, 1)
-
-
-def _even_widths(nodes: np.ndarray, width: int) -> np.ndarray:
-    """Stencil sizes (n,) for even orders: `width` where one-sided, one less or one more where centred."""
-    n, index = len(nodes), np.arange(len(nodes))
-    room = np.minimum(index, n - 1 - index)
-    reach = width // 2 - 1
-    widths = np.where(room > reach, width + 1, width)
-    centred = np.flatnonzero(room >= reach)
-    offsets = nodes[centred[:, None] + np.arange(-reach, reach + 1)] - nodes[centred][:, None]
-    skewness = np.abs(offsets + offsets[:, ::-1]).max(axis=1)
-    widths[centred[skewness <= _SYMMETRY * (offsets[:, -1] - offsets[:, 0])]] = width - 1
-    return widths
+        return stencil_matrix(entries, (left.astype(np.int64)[:, None] + offsets) % self.n, self.n)
 
 
 def _interpolation_width(accuracy: int, order: int, n: int) -> int:
@@ -403,14 +354,6 @@ def _interpolation_width(accuracy: int, order: int, n: int) -> int:
     width = accuracy + max(2, order + order % 2)
     _check_width(width, n, order, accuracy)
     return width
-
-
-def _rows_of(entries: np.ndarray, columns: np.ndarray, n: int) -> csr_array:
-    """Sparse matrix (rows, n) whose row i holds entries[i] (width,) at columns[i]."""
-    rows, width = columns.shape
-    matrix = csr_array((entries.ravel(), columns.ravel(), np.arange(0, rows * width + 1, width)), shape=(rows, n))
-    matrix.sort_indices()
-    return matrix
 
 
 def _barycentric(differences: np.ndarray, weights: np.ndarray) -> np.ndarray:

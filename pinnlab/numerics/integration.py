@@ -191,6 +191,13 @@ class Adaptive(Integrator):
             "implicit method (Radau, Bdf) if the problem is stiff, loosen rtol, or raise max_steps"
         )
 
+    def stopped(self, t: float, message: str) -> SolveFailed:
+        """What to raise where a step fails at time t."""
+        return SolveFailed(
+            f"{type(self).__name__} stopped at t = {t!r}: {message.rstrip('.')}; the solution may blow up there, or "
+            "the grid is too coarse for it: use more points, loosen rtol, or end the time interval earlier"
+        )
+
     def _first_step(self, solver: Any) -> float:
         if not math.isfinite(solver.h_abs):
             raise SolveFailed(
@@ -206,11 +213,7 @@ class Adaptive(Integrator):
         if message is None and not np.isfinite(solver.y).all():
             message = "the solution is not finite"
         if message is not None:
-            raise SolveFailed(
-                f"{type(self).__name__} stopped at t = {float(solver.t)!r}: {message.rstrip('.')}; "
-                "the solution may blow up there, or the grid is too coarse for it: use more points, loosen "
-                "rtol, or end the time interval earlier"
-            )
+            raise self.stopped(float(solver.t), message)
 
     def _land(
         self, solver: Any, h: float, until: float, record: Callable[[], None] | None = None, most: float = math.inf

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
-from pinnlab.numerics.axes import stencil_weights
+from pinnlab.numerics.stencils import stencil_weights
 
 _NEAR = 0.125
 _MARGIN = 1e-12

@@ -10,11 +10,13 @@ import scipy  # its submodules load when they are first used
 import sympy as sp
 import torch
 
-from pinnlab.collocation import Chebyshev, Collocated, Discretization, PointwiseSystem
+from pinnlab.discretization.collocation import Chebyshev, Collocated, Discretization
+from pinnlab.discretization.pointwise_system import PointwiseSystem
 from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.field import GridField
 from pinnlab.forms.incompressible import Incompressible
 from pinnlab.forms.jet import Jet
+from pinnlab.forms.jumps import require_continuous_fluxes
 from pinnlab.forms.pointwise import Pointwise
 from pinnlab.problem import Problem
 from pinnlab.solver import CPU, Method, Refinable, Status, require_cpu, require_known_parameters
@@ -78,8 +80,8 @@ class Collocation(Refinable):
         """Lower the problem to a system of equations at the nodes.
 
         Raises:
-            UnsupportedProblem: If the problem evolves in time, is an incompressible flow, or has a nonlinear boundary
-                condition.
+            UnsupportedProblem: If the problem evolves in time, is an incompressible flow, has a nonlinear boundary
+                condition, or a flux that jumps.
         """
         require_cpu(self, device)
         require_known_parameters(self, problem)
@@ -98,6 +100,7 @@ class Collocation(Refinable):
                 f"({self.space.most_nodes}); lower points or use FiniteDifferences"
             )
         _refuse_pressure(problem)
+        require_continuous_fluxes("Collocation", problem)
         form = Pointwise.of(problem)
         states = tuple(Jet(name, (0,) * len(problem.space)) for name in problem.names)
         grid = Collocated(problem, axes, states)

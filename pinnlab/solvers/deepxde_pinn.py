@@ -19,6 +19,7 @@ from torch import Tensor
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import Field
 from pinnlab.forms.deepxde_terms import DeepxdeTerms, PointOrder
+from pinnlab.forms.jumps import require_continuous_fluxes
 from pinnlab.problem import Problem
 from pinnlab.solver import CPU, Method, Solver, Status, require_known_parameters
 
@@ -113,6 +114,7 @@ class DeepxdePinn(Solver):
                 unknown, or if DeepXDE is not installed or runs on another backend than PyTorch.
         """
         require_known_parameters(self, problem)
+        require_continuous_fluxes("DeepxdePinn", problem)
         terms = DeepxdeTerms.of(problem, _deepxde())
         terms.conditions(terms.geometry())
         return DeepxdeMethod(problem, self, terms, device, self.dtype)

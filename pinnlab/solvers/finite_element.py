@@ -9,15 +9,15 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from pinnlab.discretization.finite_elements import FiniteElements
+from pinnlab.discretization.galerkin_steps import Evolution, prepared
 from pinnlab.domain.box import Box
 from pinnlab.domain.mesh_domain import MeshDomain
 from pinnlab.domain.shape import Shape
 from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.field import Trajectory
-from pinnlab.finite_elements import FiniteElements
+from pinnlab.fields.mesh import MeshField
 from pinnlab.forms.weak import WeakForm
-from pinnlab.galerkin_steps import Evolution, prepared
-from pinnlab.mesh_field import MeshField
 from pinnlab.meshing.mesh import Mesh
 from pinnlab.numerics.implicit import Bdf2, ImplicitMethod, State, slope_at_start
 from pinnlab.numerics.lagrange import LagrangeSpace

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from pinnlab.cell_balance import CellBalance, Leaving
-from pinnlab.cell_diffusion import CellDiffusion
-from pinnlab.cell_field import CellField
-from pinnlab.cells import Cells
+from pinnlab.discretization.balance import CellBalance, Leaving
+from pinnlab.discretization.cells import Cells
+from pinnlab.discretization.diffusion import CellDiffusion
 from pinnlab.domain.box import Box
 from pinnlab.errors import SolveFailed, UnsupportedProblem
+from pinnlab.fields.cell import CellField
 from pinnlab.forms.hyperbolic import Hyperbolic
 from pinnlab.numerics.riemann import Hll, RiemannSolver
 from pinnlab.numerics.rosenbrock import ros2

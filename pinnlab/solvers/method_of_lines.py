@@ -8,11 +8,13 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from pinnlab.collocation import Collocated, Discretization, FiniteDifferences, PointwiseSystem
+from pinnlab.discretization.collocation import Collocated, Discretization, FiniteDifferences
+from pinnlab.discretization.pointwise_system import PointwiseSystem
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import GridField, Trajectory
 from pinnlab.forms.boundary import initial_data
 from pinnlab.forms.evaluate import Program
+from pinnlab.forms.jumps import require_continuous_fluxes
 from pinnlab.forms.rates import Rates
 from pinnlab.numerics.integrators import Integrator, Radau, State
 from pinnlab.problem import Problem
@@ -73,7 +75,7 @@ class MethodOfLines(Refinable):
 
         Raises:
             UnsupportedProblem: If the problem is steady, has over two dimensions of space, an unknown without rate,
-                or a boundary condition that is nonlinear or whose coefficients change in time.
+                or a boundary condition that is nonlinear or whose coefficients change in time; if a flux jumps.
         """
         require_cpu(self, device)
         require_known_parameters(self, problem)
@@ -82,6 +84,7 @@ class MethodOfLines(Refinable):
             raise UnsupportedProblem(f"{who}: it integrates in time, and this problem is steady; use Collocation")
         if len(problem.space) > 2:
             raise UnsupportedProblem(f"{who}: it takes up to two dimensions of space, not {len(problem.space)}")
+        require_continuous_fluxes("MethodOfLines", problem)
         rates = Rates.of(problem)
         if rates.slaved:
             raise UnsupportedProblem(

@@ -18,6 +18,7 @@ from pinnlab.domain.bounding import bounding_box
 from pinnlab.domain.box import Box
 from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.forms.ansatz import Ansatz, Constraints, Hard
+from pinnlab.forms.jumps import require_continuous_fluxes
 from pinnlab.networks.inputs import Inputs
 from pinnlab.networks.mlp import Mlp
 from pinnlab.numerics.derivatives import Derivatives
@@ -161,6 +162,7 @@ class Pinn(Solver):
             ValueError: If the observations do not belong to the problem.
         """
         _require_data(self, problem)
+        require_continuous_fluxes("Pinn", problem)
         method = PinnMethod(self, problem, self.constraints.ansatz(problem), device)
         method.lower()
         return method

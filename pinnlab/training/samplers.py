@@ -120,7 +120,7 @@ class Uniform(Sampler):
 
 
 @dataclass(frozen=True)
-class Grid(Sampler):
+class UniformGrid(Sampler):
     """The midpoints of equal cells, as many along each axis as fit: at most `points` of them.
 
     Best for smooth integrands in one or two dimensions; in more, most of its points repeat each other's

@@ -11,7 +11,6 @@ from pinnlab.numerics.axes import (
     FourierAxis,
     PeriodicStencilAxis,
     StencilAxis,
-    stencil_weights,
     uniform,
 )
 
@@ -57,25 +56,6 @@ def test_stencil_axes_of_equal_nodes_are_equal_and_hash_alike():
     assert hash(axis) == hash(twin)
     assert axis != StencilAxis(np.arange(8.0), accuracy=6)
     assert (axis.lower, axis.upper) == (0.0, 7.0)
-
-
-def test_stencil_weights_are_the_textbook_ones():
-    nodes = np.array([[-2.0, -1, 0, 1, 2], [0, 1, 2, 3, 4]])
-    weights = stencil_weights(nodes, np.zeros(2), 2)
-    np.testing.assert_allclose(weights[0], [[0, 0, 1, 0, 0], [1, 0, 0, 0, 0]], atol=1e-15)
-    np.testing.assert_allclose(weights[1, 0] * 12, [1, -8, 0, 8, -1], atol=1e-13)
-    np.testing.assert_allclose(weights[1, 1] * 12, [-25, 48, -36, 16, -3], atol=1e-13)
-    np.testing.assert_allclose(weights[2, 0] * 12, [-1, 16, -30, 16, -1], atol=1e-13)
-    np.testing.assert_allclose(weights[2, 1] * 12, [35, -104, 114, -56, 11], atol=1e-12)
-
-
-def test_stencil_weights_on_uneven_nodes_by_hand():
-    # Through values at 0, 1, 3 the parabola's slope at 2 and curvature follow from Lagrange's form.
-    weights = stencil_weights(np.array([[0.0, 1.0, 3.0]]), np.array([2.0]), 3)[:, 0]
-    np.testing.assert_allclose(weights[0], [-1 / 3, 1, 1 / 3], atol=1e-15)
-    np.testing.assert_allclose(weights[1], [0, -1 / 2, 1 / 2], atol=1e-15)
-    np.testing.assert_allclose(weights[2], [2 / 3, -1, 1 / 3], atol=1e-15)
-    np.testing.assert_allclose(weights[3], 0, atol=1e-15)
 
 
 def test_uniform_matrices_are_the_classical_five_point_formulae_inside():

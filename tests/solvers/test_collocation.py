@@ -5,7 +5,7 @@ import pytest
 import sympy as sp
 
 from pinnlab import Box, D, Problem, SolveFailed, UnsupportedProblem, dirichlet, neumann
-from pinnlab.collocation import Chebyshev, FiniteDifferences
+from pinnlab.discretization.collocation import Chebyshev, FiniteDifferences
 from pinnlab.field import ExactField
 from pinnlab.metrics import comparison_axes, relative_l2, sample
 from pinnlab.solve import solve

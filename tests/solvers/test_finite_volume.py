@@ -227,7 +227,7 @@ def test_second_order_where_transport_and_diffusion_share_a_prescribed_flux(diff
         (centres,), (h,) = field.cells.centres, field.cells.widths
         return np.abs(field.averages[-1, 0] - 2 - np.sin(centres + 0.125) * np.sinc(h / (2 * np.pi))).max()
 
-    sizes = (20, 40)
+    sizes = (40, 80)
     assert np.log2(error(sizes[0]) / error(sizes[1])) > 1.8
 
 

@@ -5,7 +5,7 @@ import pytest
 import sympy as sp
 
 from pinnlab import Box, D, Problem, UnsupportedProblem, initial, initial_rate, parameter
-from pinnlab.collocation import FiniteDifferences
+from pinnlab.discretization.collocation import FiniteDifferences
 from pinnlab.field import ExactField
 from pinnlab.metrics import comparison_nodes, relative_l2, sample
 from pinnlab.numerics.automatic import Automatic, Lsoda

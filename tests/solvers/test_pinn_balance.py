@@ -17,7 +17,7 @@ from pinnlab.training.multi_adam import MultiAdam
 from pinnlab.training.point_weights import ResidualAttention, SelfAdaptive
 from pinnlab.training.preconditioning import GramInverseRoot, Preconditioned
 from pinnlab.training.retaining_samplers import ResidualAdaptiveRefinement, RetainResampleRelease
-from pinnlab.training.samplers import Grid, LatinHypercube, ResidualAdaptive
+from pinnlab.training.samplers import LatinHypercube, ResidualAdaptive, UniformGrid
 from pinnlab.training.term_weights import GradientNorm, LearningRateAnnealing, NeuralTangentKernel
 from pinnlab.training.weighting import FixedWeights, Product
 
@@ -37,7 +37,7 @@ SAMPLERS = [
     REFINES,
     RetainResampleRelease(points=30),
     LeverageScore(points=30, candidates=60, every=2),
-    Grid(points=30),
+    UniformGrid(points=30),
     LatinHypercube(points=30, every=3),
 ]
 OPTIMIZERS = [

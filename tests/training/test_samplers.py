@@ -3,19 +3,19 @@ import pytest
 
 from pinnlab.errors import SolveFailed
 from pinnlab.training.samplers import (
-    Grid,
     LatinHypercube,
     Region,
     ResidualAdaptive,
     Sobol,
     Uniform,
+    UniformGrid,
     adaptive_density,
 )
 
 LOWER, WIDTH = np.array([0.0, -1.0]), np.array([1.0, 2.0])
 BOX = Region(2, lambda n, rng: LOWER + WIDTH * rng.random((n, 2)), lambda unit: LOWER + WIDTH * unit)
 ALL = [Uniform(64), Sobol(50), ResidualAdaptive(64, 200), LatinHypercube(60)]
-EVEN = [Grid(100), Sobol(64), LatinHypercube(64)]
+EVEN = [UniformGrid(100), Sobol(64), LatinHypercube(64)]
 
 
 def in_disc(points):
@@ -77,18 +77,18 @@ def test_a_latin_hypercube_has_one_point_in_each_slice_of_each_axis():
 
 
 def test_a_grid_is_the_midpoints_of_the_most_cells_that_fit():
-    points = Grid(11).draw(np.random.default_rng(0), BOX, flat)
+    points = UniformGrid(11).draw(np.random.default_rng(0), BOX, flat)
     x, y = np.meshgrid([1 / 6, 1 / 2, 5 / 6], [-2 / 3, 0, 2 / 3], indexing="ij")
     np.testing.assert_allclose(points, np.stack([x.ravel(), y.ravel()], axis=1), atol=1e-15)
-    assert len(Grid(9).draw(np.random.default_rng(0), BOX, flat)) == 9
-    assert len(Grid(1).draw(np.random.default_rng(0), BOX, flat)) == 1
+    assert len(UniformGrid(9).draw(np.random.default_rng(0), BOX, flat)) == 9
+    assert len(UniformGrid(1).draw(np.random.default_rng(0), BOX, flat)) == 1
 
 
 @pytest.mark.parametrize("sampler", EVEN)
 def test_even_points_of_a_disc_are_those_of_the_box_around_it(sampler):
     points = sampler.draw(np.random.default_rng(0), DISC, flat)
     assert in_disc(points).all()
-    assert len(points) == sampler.points if not isinstance(sampler, Grid) else 85 <= len(points) <= 100
+    assert len(points) == sampler.points if not isinstance(sampler, UniformGrid) else 85 <= len(points) <= 100
     # A quarter of the area, up to the unevenness of a few points along its edge.
     assert np.mean((points > 0).all(axis=1)) == pytest.approx(1 / 4, abs=0.06)
 
@@ -136,7 +136,7 @@ def test_too_few_candidates_with_a_residual_are_reported():
     [
         lambda: Uniform(0),
         lambda: Sobol(8, every=-1),
-        lambda: Grid(0),
+        lambda: UniformGrid(0),
         lambda: LatinHypercube(-3),
         lambda: ResidualAdaptive(10, 9),
         lambda: ResidualAdaptive(k=-1.0),

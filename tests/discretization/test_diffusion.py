@@ -5,8 +5,8 @@ import pytest
 import sympy as sp
 
 from pinnlab import Box, D, Problem, UnsupportedProblem, dirichlet, flux, initial, neumann
-from pinnlab.cell_diffusion import CellDiffusion
-from pinnlab.cells import Cells
+from pinnlab.discretization.cells import Cells
+from pinnlab.discretization.diffusion import CellDiffusion
 from pinnlab.forms.hyperbolic import Hyperbolic
 
 # What is stepped is made up state by state: data that disagree at the start are of no matter.

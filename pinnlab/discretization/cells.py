@@ -80,7 +80,8 @@ class Side:
         if self.sloped.any():
             distance = (2 * np.arange(inner.shape[-1]) + 1) * width
             out += as_column(self.sloped, inner.ndim) * data * distance
-        return out
+        # Through a prescribed flux neither value nor slope are known: what is inside goes on.
+        return np.where(as_column(self.crossing, inner.ndim), _continued(inner), out) if self.crossing.any() else out
 
     def outside(self, inside: np.ndarray, t: float) -> np.ndarray:
         """The state beyond the face from the one inside of it, both `(unknowns, [n_other])`."""

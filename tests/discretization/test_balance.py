@@ -5,8 +5,8 @@ import pytest
 import sympy as sp
 
 from pinnlab import Box, D, Problem, UnsupportedProblem, dirichlet, flux, initial
-from pinnlab.cell_balance import CellBalance
-from pinnlab.cells import Cells
+from pinnlab.discretization.balance import CellBalance
+from pinnlab.discretization.cells import Cells
 from pinnlab.forms.hyperbolic import Hyperbolic
 from pinnlab.numerics.riemann import Hll, Hllem, LaxFriedrichs
 from pinnlab.numerics.weno import Muscl, Weno5

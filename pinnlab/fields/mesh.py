@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.sparse import csr_array
 
-from pinnlab.field import Field, Grid, Interpolator, last_time
+from pinnlab.field import Field, Grid, Interpolator, checked_points, last_time
 from pinnlab.numerics.lagrange import LagrangeSpace
 from pinnlab.numerics.tensor import scattered_interpolate
 from pinnlab.problem import Problem
@@ -49,6 +49,7 @@ class MeshField(Field):
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """Evaluate at `points (n, dim)`; points slightly outside of the mesh are extrapolated."""
+        points = checked_points(self.problem, points)
         first, matrices = self._first, self._in_space(points[:, self._first :])
         if self.time is None:
             return np.stack([m @ v[0] for m, v in zip(matrices, self.values, strict=True)], axis=1)

@@ -5,7 +5,7 @@ import pytest
 import sympy as sp
 
 from pinnlab import Box, Condition, D, Problem, UnsupportedProblem, dirichlet, flux, initial, neumann, normal, robin
-from pinnlab.cells import Cells, as_column, stacked
+from pinnlab.discretization.cells import Cells, as_column, stacked
 
 # What is stepped is made up state by state: data that disagree at the start are of no matter.
 pytestmark = pytest.mark.filterwarnings("ignore::pinnlab.errors.IncompatibleData")

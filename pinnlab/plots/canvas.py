@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
 from pinnlab.field import Grid
-from pinnlab.nodal import Nodal
+from pinnlab.fields.nodal import Nodal
 from pinnlab.problem import Problem
 
 # Points along the longer side at which a flow on a mesh is sampled for its streamlines.

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from pinnlab.cells import Cells, Side, as_column, stacked
+from pinnlab.discretization.cells import Cells, Side, as_column, stacked
 from pinnlab.forms.evaluate import Program
 from pinnlab.forms.hyperbolic import Hyperbolic
 from pinnlab.forms.jet import jet_symbols

@@ -7,11 +7,11 @@ import pytest
 import sympy as sp
 
 from pinnlab import Box, D, Problem, UnsupportedProblem, dirichlet, initial, laplacian
+from pinnlab.discretization.galerkin_checks import refuse_values, require_balance
 from pinnlab.domain.combination import Difference
 from pinnlab.domain.shapes import Disk
 from pinnlab.errors import SolveFailed
 from pinnlab.forms.weak import WeakForm
-from pinnlab.galerkin_checks import refuse_values, require_balance
 
 t, x, y = sp.symbols("t x y", real=True)
 u, v, p = (sp.Function(n)(x, y) for n in "uvp")

@@ -9,10 +9,10 @@ import sympy as sp
 from pinnlab import Box, D, Problem, dirichlet, initial, laplacian
 from pinnlab.domain.shapes import Disk
 from pinnlab.field import ExactField, Snapshots
-from pinnlab.mesh_field import MeshField
+from pinnlab.fields.mesh import MeshField
+from pinnlab.fields.nodal import Nodal, cells_of, has_mesh, nodal
 from pinnlab.meshing.cells import Cells
 from pinnlab.meshing.structured import box_mesh
-from pinnlab.nodal import Nodal, cells_of, has_mesh, nodal
 from pinnlab.numerics.lagrange import LagrangeSpace
 
 t, x, y = sp.symbols("t x y", real=True)
@@ -56,7 +56,7 @@ def test_another_field_can_be_taken_at_the_same_nodes(pair):
 
 def test_many_times_are_taken_some_at_once(pair, monkeypatch):
     whole = nodal(pair, np.linspace(0, 1, 7))
-    monkeypatch.setattr("pinnlab.nodal._CHUNK", 2 * len(whole.cells.nodes))
+    monkeypatch.setattr("pinnlab.fields.nodal._CHUNK", 2 * len(whole.cells.nodes))
     parts = nodal(pair, np.linspace(0, 1, 7))
     for name in "uv":
         np.testing.assert_array_equal(parts.values[name], whole.values[name])

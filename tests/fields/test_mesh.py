@@ -6,7 +6,7 @@ import sympy as sp
 
 from pinnlab import Box, D, Problem, dirichlet, initial, laplacian
 from pinnlab.field import Snapshots
-from pinnlab.mesh_field import MeshField
+from pinnlab.fields.mesh import MeshField
 from pinnlab.numerics.lagrange import LagrangeSpace
 
 t, x, y = sp.symbols("t x y", real=True)

@@ -10,11 +10,11 @@ import numpy as np
 import sympy as sp
 from scipy.sparse import csr_array
 
+from pinnlab.discretization.galerkin_checks import refuse_values, require_balance
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.forms.evaluate import Program
 from pinnlab.forms.jet import jet_symbols
 from pinnlab.forms.weak import Natural, WeakForm
-from pinnlab.galerkin_checks import refuse_values, require_balance
 from pinnlab.meshing.mesh import Mesh
 from pinnlab.numerics.galerkin import Block, Chunk, Patch, Pattern, as_coefficient, assembled, outward_normals, scatter
 from pinnlab.numerics.lagrange import LagrangeSpace

@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 from scipy.sparse import coo_array, csr_array
 
-from pinnlab.cells import Cells, as_column, stacked
+from pinnlab.discretization.cells import Cells, as_column, stacked
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.forms.evaluate import Program
 from pinnlab.forms.hyperbolic import Hyperbolic

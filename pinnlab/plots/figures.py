@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pinnlab.canvas import Canvas, GridCanvas, Lines, View, add_map, mesh_canvas
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import Field, Grid
+from pinnlab.fields.nodal import Nodal, has_mesh, nodal
 from pinnlab.forms.incompressible import Incompressible
-from pinnlab.nodal import Nodal, has_mesh, nodal
+from pinnlab.plots.canvas import Canvas, GridCanvas, Lines, View, add_map, mesh_canvas
 from pinnlab.problem import Problem
 
 # Colours that are even in lightness for values; a diverging map with white at zero for errors.

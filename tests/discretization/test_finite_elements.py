@@ -5,7 +5,7 @@ import pytest
 import sympy as sp
 
 from pinnlab import Box, Condition, D, Problem, UnsupportedProblem, dirichlet, div, flux, initial, laplacian, neumann
-from pinnlab.finite_elements import FiniteElements
+from pinnlab.discretization.finite_elements import FiniteElements
 from pinnlab.forms.weak import WeakForm
 from pinnlab.symbols import OutwardFlux
 

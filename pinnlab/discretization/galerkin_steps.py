@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_array
 
+from pinnlab.discretization.finite_elements import FiniteElements
 from pinnlab.errors import SolveFailed
-from pinnlab.finite_elements import FiniteElements
 from pinnlab.numerics.linear_solve import Direct, LinearSolver, Multigrid, is_symmetric
 
 # By dimension of space: above so many unknowns, multigrid solves what it can; the rest is factorised up to so many.

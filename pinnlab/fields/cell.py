@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from pinnlab.cells import Cells
-from pinnlab.field import Field, Grid
+from pinnlab.discretization.cells import Cells
+from pinnlab.field import Field, Grid, checked_points
 from pinnlab.numerics.cweno import cweno_weights
 from pinnlab.numerics.limited_cubic import limited_cubic
 from pinnlab.problem import Problem
@@ -50,6 +50,7 @@ class CellField(Field):
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """Evaluate at `points (n, dim)`."""
+        points = checked_points(self.problem, points)
         parts = [self._scattered(points[i : i + _CHUNK]) for i in range(0, len(points), _CHUNK)]
         return np.concatenate([np.empty((0, len(self.problem.unknowns))), *parts])
 

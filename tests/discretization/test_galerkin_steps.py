@@ -5,9 +5,9 @@ import pytest
 import sympy as sp
 
 from pinnlab import Box, D, Problem, dirichlet, div, flux, initial, laplacian, neumann
-from pinnlab.finite_elements import FiniteElements
+from pinnlab.discretization.finite_elements import FiniteElements
+from pinnlab.discretization.galerkin_steps import Evolution, near_kernel, prepared
 from pinnlab.forms.weak import WeakForm
-from pinnlab.galerkin_steps import Evolution, near_kernel, prepared
 from pinnlab.numerics.linear_solve import Direct, Multigrid
 
 t, x, y, z = sp.symbols("t x y z", real=True)

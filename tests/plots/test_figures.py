@@ -9,10 +9,10 @@ import pytest
 
 from pinnlab.catalog import load
 from pinnlab.field import ExactField, Grid
+from pinnlab.fields.nodal import Nodal
 from pinnlab.forms.incompressible import Incompressible
 from pinnlab.meshing.cells import Cells
-from pinnlab.nodal import Nodal
-from pinnlab.plots import convergence, panel, picture_shape, pictured, plot_solution
+from pinnlab.plots.figures import convergence, panel, picture_shape, pictured, plot_solution
 
 
 def saved(figure) -> bytes:

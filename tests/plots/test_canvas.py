@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from pinnlab.canvas import GridCanvas, View, instant, mesh_canvas
 from pinnlab.catalog import load
 from pinnlab.field import Grid
+from pinnlab.fields.nodal import Nodal
 from pinnlab.meshing.cells import Cells
-from pinnlab.nodal import Nodal
+from pinnlab.plots.canvas import GridCanvas, View, instant, mesh_canvas
 
 CORNERS = np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]])
 SQUARE = Cells(CORNERS, np.array([[0, 1, 2], [0, 2, 3]]), "triangle")

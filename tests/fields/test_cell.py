@@ -5,8 +5,8 @@ import pytest
 import sympy as sp
 
 from pinnlab import Box, D, Problem, dirichlet, initial
-from pinnlab.cell_field import CellField
-from pinnlab.cells import Cells
+from pinnlab.discretization.cells import Cells
+from pinnlab.fields.cell import CellField
 from pinnlab.forms.evaluate import Program
 
 # What is stepped is made up state by state: data that disagree at the start are of no matter.

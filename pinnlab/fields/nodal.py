@@ -8,7 +8,7 @@ import numpy as np
 
 from pinnlab.domain.box import Box
 from pinnlab.field import Field, Grid
-from pinnlab.mesh_field import MeshField
+from pinnlab.fields.mesh import MeshField
 from pinnlab.meshing.cells import Cells
 from pinnlab.problem import Problem
 

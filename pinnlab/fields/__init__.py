@@ -1,0 +1,1 @@
+"""Answers on meshes and cells as functions, and their values at nodes."""

@@ -242,7 +242,7 @@ def test_a_bad_declaration_is_one_sentence(tmp_path, text, told):
         (("solve", "burgerss"), "did you mean 'burgers'"),
         (("solve", "heat", "--solver", "pinn", "--rtol", "1e-3"), "no resolution to refine"),
         (("solve", "heat", "--checkpoint", "c"), "--checkpoint is for one run"),
-        (("solve", "heat", "--rtol", "-1"), "rtol must be positive"),
+        (("solve", "heat", "--rtol", "-1"), "rtol must be a positive number"),
         (("solve", "heat", "--solver", "method-of-lines", "--device", "tpu"), "'tpu' is not known"),
         (("solve", "heat", "--out", "no/such/folder.hdf"), "does not exist; create it first"),
         (("compare", "lorenz", "--solver", "method-of-lines", "--reference", "exact"), "declares no exact solution"),

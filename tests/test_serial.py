@@ -172,10 +172,10 @@ def base() -> dict:
 
 
 def refused(text: str) -> str:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ValueError, match=r"\S") as caught:
         Problem.from_json(text)
-    assert time.perf_counter() - start < 5.0, "a hostile text must not keep the machine busy"
+    assert time.process_time() - start < 5.0, "a hostile text must not keep the machine busy"
     message = str(caught.value)
     assert len(message) < 500
     assert "\n" not in message

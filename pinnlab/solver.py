@@ -9,7 +9,7 @@ from typing import Generic, Self, TypeVar
 
 import torch
 
-from pinnlab.errors import UnsupportedProblem
+from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.field import Field
 from pinnlab.problem import Problem
 
@@ -84,6 +84,22 @@ class Refinable(Solver):
         """The solver at the next resolution in time, or None if there is nothing to refine or no room left."""
 
 
+def completed(solver: Solver, problem: Problem, device: torch.device = CPU) -> Field:
+    """The answer of a solver that is run to its end.
+
+    Raises:
+        UnsupportedProblem: If it does not take the problem.
+        SolveFailed: If it diverges.
+    """
+    method = solver.compile(problem, device)
+    state = method.init(0)
+    while method.status(state) is Status.RUNNING:
+        state, _ = method.step(state)
+    if method.status(state) is not Status.DONE:
+        raise SolveFailed(f"{solver} on {problem.name!r} diverged; start from another solver, or from none")
+    return method.field(state)
+
+
 def solver_name(solver: Solver | type[Solver]) -> str:
     """The name on the command line: the class's in kebab case, such as method-of-lines."""
     name = solver.__name__ if isinstance(solver, type) else type(solver).__name__
@@ -114,6 +130,6 @@ def require_known_parameters(solver: Solver, problem: Problem) -> None:
         )
     if problem.unknown_functions:
         raise UnsupportedProblem(
-            f"{type(solver).__name__} on {problem.name!r}: the term {problem.unknown_functions[0]} is unknown; learn it "
-            "from data with Pinn(observations=…), or write it out"
+            f"{type(solver).__name__} on {problem.name!r}: the term {problem.unknown_functions[0]} is unknown; learn "
+            "it from data with Pinn(observations=…), or write it out"
         )

@@ -26,33 +26,32 @@ class Case:
     solver: object
     required: float
     goal: float
+    seconds: float
 
 
 def cases() -> dict[str, Case]:
-    from pinnlab import Hard, LevenbergMarquardt, Mlp, Pinn, ResidualAdaptive, Sine, Soft
+    from pinnlab import FourierFeatures, Mlp, Pinn, RandomFeatures, ResidualAdaptive, Siren, Soft
 
-    small = Pinn()
-    wide = Pinn(network=Mlp(width=30, depth=3))
-    flow = Pinn(network=Mlp(width=25, depth=3), constraints=Hard())
+    # Waves: the data hold frequencies to 2 pi in x and 4 pi in t on coordinates in [-1, 1].
+    waves = Pinn(network=FourierFeatures(Mlp(20, 2), count=10, scale=3.0))
+    # The data are a sum of functions of one coordinate, which Hard() would interpolate exactly before any training.
+    cube = Pinn(network=Mlp(30, 2), constraints=Soft(), sampler=ResidualAdaptive(2000, 8000), condition_points=100)
+    # The source holds frequencies to 8 pi on coordinates in [-1, 1].
+    scales = Pinn(network=Siren(400, 1, first_frequency=50.0), start=RandomFeatures(features=300, patches=(4, 4)))
     return {
-        "burgers": Case("burgers", {}, small, 1e-5, 1e-7),
-        "burgers, nu = 0.01": Case("burgers", {"nu": 0.01}, small, 1e-7, 1e-10),
-        "wave": Case("wave", {}, wide, 1e-6, 1e-10),
-        "poisson_2d_multiscale": Case(
-            "poisson_2d_multiscale", {}, Pinn(network=Mlp(30, 2, Sine(10.0))), 1e-4, 1e-8
+        "burgers": Case("burgers", {}, Pinn(), 1e-5, 1e-7, 180),
+        "burgers, nu = 0.01": Case("burgers", {"nu": 0.01}, Pinn(), 1e-7, 1e-10, 420),
+        "wave": Case("wave", {}, waves, 1e-6, 1e-10, 240),
+        "poisson_2d_multiscale": Case("poisson_2d_multiscale", {}, scales, 1e-4, 1e-8, 240),
+        "poisson_2d_multiscale, RandomFeatures": Case(
+            "poisson_2d_multiscale", {}, RandomFeatures(features=300, patches=(4, 4)), 1e-4, 1e-8, 240
         ),
-        "poisson_5d": Case(
-            "poisson_5d",
-            {},
-            Pinn(network=Mlp(30, 2), constraints=Soft(), sampler=ResidualAdaptive(4000, 16000)),
-            1e-5,
-            1e-9,
-        ),
-        "kdv": Case("kdv", {}, Pinn(network=Mlp(30, 3), optimizer=LevenbergMarquardt(steps=5000)), 1e-3, 1e-5),
-        "lid_driven_cavity": Case("lid_driven_cavity", {}, flow, 1e-2, 1e-3),
-        "helmholtz_2d": Case("helmholtz_2d", {}, wide, 1e-5, 1e-8),
-        "klein_gordon": Case("klein_gordon", {}, small, 1e-5, 1e-8),
-        "kovasznay": Case("kovasznay", {}, small, 1e-5, 1e-8),
+        "poisson_5d": Case("poisson_5d", {}, cube, 1e-5, 1e-9, 150),
+        "kdv": Case("kdv", {}, Pinn(network=Mlp(30, 3)), 1e-3, 1e-5, 300),
+        "lid_driven_cavity": Case("lid_driven_cavity", {}, Pinn(network=Mlp(25, 3)), 1e-2, 1e-3, 300),
+        "helmholtz_2d": Case("helmholtz_2d", {}, Pinn(), 1e-5, 1e-8, 180),
+        "klein_gordon": Case("klein_gordon", {}, Pinn(), 1e-5, 1e-8, 90),
+        "kovasznay": Case("kovasznay", {}, Pinn(), 1e-5, 1e-8, 150),
     }
 
 
@@ -86,12 +85,11 @@ def work(order: dict) -> None:
     found = solve(
         problem, case.solver, seed=order["seed"], device="cpu", max_seconds=order["seconds"], monitors=[monitor]
     )
-    known = ~np.isnan(found.history["relative_l2"])
-    size = len(solver_state(case.solver, problem))
+    known = ~np.isnan(found.history["relative_l2"]) if "relative_l2" in found.history else np.zeros(0, bool)
     result = {
         **order,
         "bound": bound,
-        "parameters": size,
+        "parameters": trained_numbers(case.solver, problem),
         "times": found.history["seconds"][known].tolist(),
         "errors": found.history["relative_l2"][known].tolist(),
         "final": error_against(found.field, exact)["relative_l2"],
@@ -101,9 +99,11 @@ def work(order: dict) -> None:
     print(json.dumps(result))
 
 
-def solver_state(solver, problem):
-    """The vector of trained numbers."""
-    return solver.compile(problem).init(0).theta
+def trained_numbers(solver, problem) -> int:
+    """How many numbers a network has; 0 for other solvers."""
+    from pinnlab import Pinn
+
+    return len(solver.compile(problem).init(0).theta) if isinstance(solver, Pinn) else 0
 
 
 def run(order: dict) -> dict:
@@ -134,18 +134,22 @@ def main() -> None:
 
     parser = argparse.ArgumentParser()
     parser.add_argument("names", nargs="*", help="rows; all of them if none is named")
-    parser.add_argument("--seconds", type=float, default=600, help="budget of each run")
+    parser.add_argument("--most-seconds", type=float, default=600, help="upper limit for the budget of a run")
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
     report = Report("pinn_digits")
     rows = cases()
     names = args.names or list(rows)
-    orders = [{"name": n, "seed": s, "seconds": args.seconds} for n in names for s in range(args.seeds)]
+    orders = [
+        {"name": n, "seed": s, "seconds": min(args.most_seconds, rows[n].seconds)}
+        for n in names
+        for s in range(args.seeds)
+    ]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         results = list(pool.map(run, orders))
     table = Table(
         "problem", "P", "required", "goal", "median error", "best to worst", "to required, s", "to goal, s",
-        "budget, s", title="Pinn, float64, cpu, one thread a run, relative L2 over space-time (median over seeds)",
+        "budget, s", title="float64, cpu, one thread a run, two runs at a time; relative L2 over space-time, median over seeds",
     )  # fmt: skip
     for name in names:
         mine, case = [r for r in results if r["name"] == name], rows[name]
@@ -160,7 +164,7 @@ def main() -> None:
             f"{errors[0]:.1e} to {errors[-1]:.1e}",
             told(times[0]),
             told(times[1]),
-            f"{args.seconds:.0f}",
+            f"{mine[0]['seconds']:.0f}",
         )
     report.print(table)
     for name in names:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from pinnlab.domain.box import Box
 from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.forms.ansatz import Ansatz, Constraints, Hard
 from pinnlab.forms.jumps import require_continuous_fluxes
+from pinnlab.networks.architecture import Architecture
 from pinnlab.networks.inputs import Inputs
 from pinnlab.networks.mlp import Mlp
 from pinnlab.numerics.derivatives import Derivatives
@@ -27,9 +28,10 @@ from pinnlab.observations import Observations, weights
 from pinnlab.pinn_field import PinnField
 from pinnlab.problem import Problem
 from pinnlab.residual_rows import Misfit, Rows, Trained
-from pinnlab.solver import CPU, Method, Solver, Status
+from pinnlab.solver import CPU, Method, Solver, Status, completed
 from pinnlab.training.divergence import require_finite_step
 from pinnlab.training.estimate import Estimate, Profile, estimates
+from pinnlab.training.fit import fit
 from pinnlab.training.levenberg_marquardt import LevenbergMarquardt
 from pinnlab.training.optimizer import Optimizer
 from pinnlab.training.parameters import Parameters
@@ -42,17 +44,11 @@ from pinnlab.training.weighting import FixedWeights, Weighting
 # Standard errors are worked out with at least so many equations per trained number: with two or so, the network has
 # room between the points to follow the noise, and they came out three times too large.
 ROWS_PER_PARAMETER = 8
+# Points and steps for imitating the answer that training starts from.
+IMITATED_POINTS = 8000
+IMITATION_STEPS = 60
 # Above so many trained numbers standard errors are not worked out: they take the square of them in memory.
 MOST_PROFILED = 5000
-
-
-@runtime_checkable
-class Architecture(Protocol):
-    """Settings that build a network."""
-
-    def build(self, inputs: Inputs, outputs: int, generator: torch.Generator) -> torch.nn.Module:
-        """A freshly initialised module from points `(n, dim)` to `(n, outputs)`."""
-        ...
 
 
 @dataclass
@@ -108,6 +104,8 @@ class Pinn(Solver):
         function_network: Architecture of each unknown function.
         derivatives: How the network is differentiated by its coordinates: `TaylorMode()`, or for a network with an
             operation that has no Taylor rule `NestedAutograd()`, together with `differentiation=PerPoint()`.
+        start: A solver, such as `RandomFeatures()`, whose answer the network imitates before it is trained; that is
+            the first step.  None starts from random weights.
 
     [1] M. Raissi, P. Perdikaris, G. E. Karniadakis, J. Comput. Phys. 378 (2019) 686-707.
     """
@@ -122,6 +120,7 @@ class Pinn(Solver):
     observations: Observations | tuple[Observations, ...] = ()
     function_network: Architecture = field(default_factory=lambda: Mlp(width=10, depth=2))
     derivatives: Derivatives = field(default_factory=TaylorMode)
+    start: Solver | None = None
 
     def __post_init__(self) -> None:
         kinds: dict[str, type] = {
@@ -140,6 +139,8 @@ class Pinn(Solver):
             raise ValueError(f"Pinn: optimizer must be one or several optimisers, got {self.optimizer!r}")
         if self.condition_points < 1:
             raise ValueError(f"Pinn: condition_points must be positive, got {self.condition_points}")
+        if not isinstance(self.start, Solver | None):
+            raise ValueError(f"Pinn: start must be a solver such as RandomFeatures() or None, got {self.start!r}")
         if not all(isinstance(o, Observations) for o in self.data):
             raise ValueError(f"Pinn: observations must be one or several Observations, got {self.observations!r}")
 
@@ -213,6 +214,8 @@ class PinnMethod(Method[PinnState]):
 
     def step(self, state: PinnState) -> tuple[PinnState, dict[str, float]]:
         """One step of the optimiser, on points that are redrawn when the sampler says so."""
+        if state.step == 0 and self.solver.start is not None:
+            return self._imitating(state, self.solver.start)
         state = self._with_points(state)
         balance = self.solver.weighting.update(self._plain(state), state.theta, state.balance)
         state = replace(state, balance=balance)
@@ -229,6 +232,18 @@ class PinnMethod(Method[PinnState]):
         values = zip(self._trained.symbols, self._trained.values(theta), strict=True)
         scalars = scalars | {f"parameter_{p.name}": float(v) for p, v in values}
         return replace(state, step=state.step + 1, phase=phase, theta=theta, optimizers=optimizers), scalars
+
+    def _imitating(self, state: PinnState, solver: Solver) -> tuple[PinnState, dict[str, float]]:
+        """The network fitted to the answer of another solver."""
+        known = completed(solver, self.problem, self.device)
+        rng = copy.deepcopy(state.rng)
+        points = self.problem.spacetime.sample(IMITATED_POINTS, rng)
+        x, values = (torch.as_tensor(a, dtype=torch.float64, device=self.device) for a in (points, known(points)))
+        rows = Rows.of(self.ansatz, self.ansatz.derivatives((0,) * points.shape[1]), self._trained)
+        extras = rows.extras(x, self._no_normals(x))
+        optimizer = LevenbergMarquardt(steps=IMITATION_STEPS)
+        theta, missed = fit(rows, state.theta, x, extras, values, optimizer, self.solver.differentiation)
+        return replace(state, step=1, theta=theta, rng=rng), {"imitation": missed}
 
     def status(self, state: PinnState) -> Status:
         """DONE when the last optimiser is finished."""

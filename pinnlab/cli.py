@@ -129,7 +129,7 @@ def list_command(
     table.add_column("solved by")
     for name, problem in problems.items():
         able = ", ".join(solver for solver, answer in answers[name].items() if answer == "yes")
-        table.add_row(name, ", ".join(c.name for c in problem.coordinates), able or "none that was asked")
+        table.add_row(name, _axes(problem), able or "none that was asked")
     standard_output().print(table)
     if len(asked) < len(solvers):
         left = ", ".join(s for s in solvers if s not in asked)
@@ -138,6 +138,12 @@ def list_command(
         for solver, answer in row.items():
             if answer != "yes":
                 say(f"{name}, {solver}: {answer}")
+
+
+def _axes(problem: Problem) -> str:
+    """The names of the coordinates, the middle ones left out where there are many."""
+    names = [c.name for c in problem.coordinates]
+    return ", ".join(names) if len(names) <= 4 else f"{names[0]} to {names[-1]}"
 
 
 @app.command()

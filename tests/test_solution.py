@@ -153,7 +153,7 @@ def test_a_bound_between_its_nodes_is_the_larger_neighbour():
 
 
 def test_default_grids(shipped):
-    shapes = {name: default_shape(problem) for name, problem in shipped.items()}
+    shapes = {name: default_shape(p) for name, p in shipped.items() if len(p.space) <= 3}
     assert shapes["lorenz"] == (101,)
     assert shapes["heat"] == (101, 401)
     assert shapes["poisson_2d"] == (129, 129)

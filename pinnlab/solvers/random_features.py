@@ -18,6 +18,7 @@ from pinnlab.domain.evolution import Evolution, TimeInterval
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.forms.boundary import BoundaryRow, Dirichlet, classify
 from pinnlab.forms.jet import Jet
+from pinnlab.forms.jumps import require_continuous_fluxes
 from pinnlab.forms.linearized import CARRIED, Linearized
 from pinnlab.forms.pointwise import Pointwise
 from pinnlab.numerics.chain_least_squares import ChainSystem
@@ -139,6 +140,7 @@ class RandomFeatures(Solver):
                 order, or the least-squares problem would not fit into `memory`.
         """
         require_known_parameters(self, problem)
+        require_continuous_fluxes("RandomFeatures", problem)
         method = RandomFeaturesMethod(self, problem, device)
         method.lower()
         return method

@@ -35,7 +35,8 @@ class Observations:
     Args:
         points: Where they were taken `(n, dim)`, columns as in `problem.coordinates`.
         values: What was found `(n, k)`, or `(n,)` for one unknown.
-        noise: Standard deviations of the errors, positive: a number, one for each unknown `(k,)`, or `(n, k)`.
+        noise: Standard deviations of the errors, positive: a number, one for each unknown `(k,)`, or in the shape
+            of the values.
         unknowns: Which unknowns the columns are, functions or their names; all of the problem's if not said.
         slack: The residual of the equations that counts as much as one standard deviation, in units of s.
 
@@ -54,6 +55,7 @@ class Observations:
     def __post_init__(self) -> None:
         names = [self.unknowns] if isinstance(self.unknowns, str | Expr) else self.unknowns
         points, values, noise = (np.array(a, dtype=float) for a in (self.points, self.values, self.noise))
+        noise = noise[:, None] if noise.shape == values.shape and values.ndim == 1 else noise
         values = values[:, None] if values.ndim == 1 else values
         noise = _like(values, noise)
         _check(points, values, noise, self.slack)

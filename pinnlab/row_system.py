@@ -137,7 +137,7 @@ class RowSystem:
             for row in cloud.rows:
                 jets = [values[cloud.orders.index(j.orders), :, self.names.index(j.field)] for j in row.jets]
                 residual, partials = row.values_and_partials(jets, cloud.points, cloud.normals, cloud.carried)
-                _require_finite(cloud, row, residual, partials)
+                _require_finite(cloud, row, residual, partials, first_guess=not bool(coefficients.any()))
                 right.append(-residual)
                 for block in blocks:
                     self._write(system, start, cloud, block, row, partials)
@@ -240,7 +240,9 @@ def chain_layers(partition: Partition) -> list[int]:
     return [present.index(p[axis]) for p in partition.patches]
 
 
-def _require_finite(cloud: Cloud, row: Linearized, residual: Tensor, partials: Sequence[Tensor]) -> None:
+def _require_finite(
+    cloud: Cloud, row: Linearized, residual: Tensor, partials: Sequence[Tensor], first_guess: bool
+) -> None:
     """Refuse a residual or a coefficient that is not a finite number, with its place."""
     for value in (residual, *partials):
         bad = torch.nonzero(~torch.isfinite(value))[:, 0]
@@ -248,7 +250,24 @@ def _require_finite(cloud: Cloud, row: Linearized, residual: Tensor, partials: S
             place = ", ".join(
                 f"{c} = {float(v):.6g}" for c, v in zip(row.coordinates, cloud.points[bad[0]], strict=True)
             )
+            at = cloud.points[bad[:1]], cloud.normals[bad[:1]], cloud.carried[bad[:1]]
+            if first_guess and _is_finite_elsewhere(row, *at):
+                raise SolveFailed(
+                    f"RandomFeatures: at the first guess u = 0 the {cloud.name} {row.residual} = 0, or its derivative "
+                    f"by an unknown, is {float(value[bad[0]])} at {place}; shift the unknown, or use Pinn"
+                )
             raise SolveFailed(
                 f"RandomFeatures: the {cloud.name} {row.residual} = 0, or a coefficient of it, is "
                 f"{float(value[bad[0]])} at {place}; check its data there"
             )
+
+
+def _is_finite_elsewhere(row: Linearized, point: Tensor, normal: Tensor, carried: Tensor) -> bool:
+    """Whether a residual and its partials are finite at one point for other unknowns than zero."""
+    for guess in (1.0, -1.0):
+        residual, partials = row.values_and_partials(
+            [torch.full_like(carried, guess) for _ in row.jets], point, normal, carried
+        )
+        if all(bool(torch.isfinite(value).all()) for value in (residual, *partials)):
+            return True
+    return False

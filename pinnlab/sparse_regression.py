@@ -75,7 +75,7 @@ def sparse_regression(
 
     Raises:
         ValueError: If the library is empty, its terms depend on one another at the points, or there are fewer points
-            than terms.
+            than terms, or the points are neither a whole number nor of shape (n, dim).
         SolveFailed: If a value is not finite.
         UnsupportedProblem: If the field does not know a function that occurs.
 
@@ -85,7 +85,11 @@ def sparse_regression(
     if not terms or not 0 < threshold < float("inf"):
         raise ValueError(f"sparse_regression: {len(terms)} terms and threshold {threshold}; give both, and positive")
     rng = np.random.default_rng(seed)
-    x = points if isinstance(points, np.ndarray) else found.problem.spacetime.sample(points, rng)
+    x = (
+        found.problem.spacetime.sample(int(points), rng)
+        if isinstance(points, int | np.integer)
+        else _checked(points, found)
+    )
     if len(x) <= len(terms):
         raise ValueError(f"sparse_regression: {len(x)} points for {len(terms)} terms; give more points")
     values = found.evaluate([sp.sympify(target), *terms], x)
@@ -100,6 +104,18 @@ def sparse_regression(
     size = float(np.linalg.norm(y))
     chosen = tuple(t for t, k in zip(terms, kept, strict=True) if k)
     return SparseModel(sp.sympify(target), chosen, coefficients, errors, left / size if size else 0.0)
+
+
+def _checked(points: np.ndarray, found: Field) -> np.ndarray:
+    coordinates = found.problem.coordinates
+    shape = np.shape(points)
+    if len(shape) != 2 or shape[1] != len(coordinates):
+        told = f"an array of shape {shape}" if shape else repr(points)
+        raise ValueError(
+            f"sparse_regression: points are {told}; give a whole number, or an array (n, {len(coordinates)}) with the "
+            f"columns {', '.join(map(str, coordinates))}"
+        )
+    return np.asarray(points, dtype=float)
 
 
 def thresholded(matrix: np.ndarray, y: np.ndarray, threshold: float) -> np.ndarray:

@@ -82,7 +82,9 @@ def next_stage(solution: Solution, network: Architecture | None = None) -> Pinn:
     first = copy.deepcopy(layout.network)
     first.load_state_dict(layout.unflatten(theta), strict=False)
     waved = _Waved(first, 2 * torch.tensor(stretch).to(theta) / widths, outputs)
-    probe = Rows.of(field.ansatz, field.ansatz.residuals, Trained.of(Parameters(waved), {}, ()))
+    probe = Rows.of(
+        field.ansatz, field.ansatz.residuals, Trained.of(Parameters(waved), {}, (), field.trained.derivatives)
+    )
     at_zero = theta.new_zeros(outputs)
     magnitudes = []
     for direction in torch.eye(outputs).to(theta):
@@ -117,11 +119,12 @@ def _grid(inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
 def _stretches(residual: np.ndarray, inputs: Inputs) -> tuple[float, ...]:
     """Pi times the strongest number of waves along each coordinate, at least 1; 1 for periodic ones.
 
-    A Hann window keeps the jump between the two ends of the interval out of the spectrum.
+    A Hann window keeps the jump between the two ends of the interval out of the spectrum; the mean, which the window
+    would make a wave of, is taken away first.
     """
     found = []
     for axis in range(inputs.dim):
-        along = np.moveaxis(residual, axis, 0)
+        along = np.moveaxis(residual - residual.mean(axis=axis, keepdims=True), axis, 0)
         n = len(along)
         window = np.hanning(n).reshape(-1, *[1] * (along.ndim - 1))
         power = (np.abs(np.fft.rfft(window * along, axis=0)) ** 2).reshape(n // 2 + 1, -1).sum(axis=1)

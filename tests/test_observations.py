@@ -117,3 +117,9 @@ def test_bad_data_are_refused(arguments, message):
 def test_data_of_another_problem_are_refused(arguments, message):
     with pytest.raises(ValueError, match=f"Observations of 'pair': {message}"):
         Observations(*arguments).columns(PROBLEM)
+
+
+def test_noise_may_come_as_flat_as_the_values_of_one_unknown():
+    found = Observations(POINTS, [1, 2, 3], [0.1, 0.2, 0.3], "a")
+    np.testing.assert_array_equal(found.noise, [[0.1], [0.2], [0.3]])
+    np.testing.assert_array_equal(Observations(POINTS, [1, 2, 3], [0.1], "a").noise, [[0.1]] * 3)

@@ -95,3 +95,10 @@ def test_data_that_are_no_numbers_are_named_with_their_place():
     system = RowSystem.of(("u",), space(), [inside])
     with pytest.raises(SolveFailed, match=r"equation .* is -inf at x = 0"):
         system.gauss_newton(start(system), 2.0**-10)
+
+
+def test_a_first_guess_that_the_equation_does_not_take_is_named_and_not_the_data():
+    # The slope of the root at 0 is infinite.
+    system = RowSystem.of(("u",), space(), [cloud([u_x + sp.sqrt(u)], np.linspace(0, 1, 200))])
+    with pytest.raises(SolveFailed, match=r"at the first guess u = 0 the equation .* is inf at x = 0; shift the unkn"):
+        system.gauss_newton(start(system), 2.0**-10)

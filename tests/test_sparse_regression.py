@@ -85,3 +85,9 @@ def test_terms_that_are_not_finite_are_refused():
 def test_a_field_without_networks_knows_no_unknown_function():
     with pytest.raises(UnsupportedProblem, match=r"knows nothing of f\(u\(x\)\); solve it with Pinn"):
         sparse_regression(FIELD, unknown_function("f", u), [u], threshold=0.1)
+
+
+@pytest.mark.parametrize("points", [[0.1, 0.2, 0.3], 2000.0, np.linspace(0, 3, 50), np.zeros((50, 2))])
+def test_points_that_are_neither_a_number_nor_rows_are_refused(points):
+    with pytest.raises(ValueError, match=r"points are .*give a whole number, or an array \(n, 1\) with the columns x"):
+        sparse_regression(FIELD, D(u, x, 2), [u], threshold=0.1, points=points)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from pinnlab.field import ExactField
 from pinnlab.networks.inputs import Inputs
 from pinnlab.networks.multi_stage import MultiStage
 from pinnlab.networks.siren import Siren
+from pinnlab.numerics.nested import NestedAutograd
+from pinnlab.residual_rows import Trained
 from pinnlab.stages import _stretches, next_stage
 from pinnlab.training.samplers import Uniform
 
@@ -34,6 +37,25 @@ def test_stretches_are_pi_times_the_number_of_waves():
     assert _stretches(residual[..., None], box) == pytest.approx((5 * math.pi, 3 * math.pi))
     periodic = Inputs((0.0, 0.0), (1.0, 1.0), (False, True))
     assert _stretches(residual[..., None], periodic) == pytest.approx((5 * math.pi, 1.0))
+
+
+@pytest.mark.parametrize("offset", [0.0, 3.0])
+def test_a_jump_between_the_ends_and_a_mean_are_no_waves(offset):
+    # Without a window the first harmonic of x, 2 / pi, outweighs the six waves; with one it is 0.24 to 0.25.
+    at = -1 + (2 * np.arange(256) + 1) / 256
+    residual = offset + at + 0.5 * np.sin(6 * np.pi * at)
+    found = _stretches(residual[:, None], Inputs((-1.0,), (1.0,), (False,)))
+    assert found == pytest.approx((6 * math.pi,))
+
+
+def test_the_probe_differentiates_as_the_first_stage_does(first, monkeypatch):
+    given = []
+    of = Trained.of
+    monkeypatch.setattr(Trained, "of", lambda *args: given.append(args) or of(*args))
+    rule = NestedAutograd()
+    field = replace(first.field, trained=replace(first.field.trained, derivatives=rule))
+    next_stage(replace(first, field=field))
+    assert any(len(args) == 4 and args[3] is rule for args in given)
 
 
 def test_the_second_stage_starts_with_a_loss_of_order_one_and_lowers_it(first):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import sympy as sp
 
@@ -10,12 +12,20 @@ from pinnlab.forms.evaluate import Program
 from pinnlab.problem import Problem
 from pinnlab.symbols import Expr, applied_functions, with_values
 
-# Functions that may jump.
-_BREAKS = (sp.Piecewise, sp.Heaviside, sp.sign, sp.floor, sp.ceiling)
-# Lines along which a flux is looked at, places on each, and halvings of the interval with the largest change.
+# Functions that may jump, or make a quotient jump.
+_BREAKS = (sp.Piecewise, sp.Heaviside, sp.sign, sp.floor, sp.ceiling, sp.Abs)
+# Lines along which a flux is looked at, places on each, and halvings of each interval between them.
 _LINES, _PLACES, _HALVINGS = 64, 65, 45
-# A change of this share of the flux's size over an interval of rounding length is a jump.
-_JUMP = 1e-6
+# Halvings of the interval in which a switch changes its sign: not so many that an end is the very place, where the
+# flux may be 0/0.
+_SWITCH_HALVINGS = 40
+# A change by this share of the flux beside it, over an interval of rounding length, is a jump if it is not rounding of
+# the flux elsewhere, and if the change over a longer interval is not far larger, as it is at a root.
+_JUMP, _ROUNDING, _KEPT = 1e-6, 1e-12, 0.1
+# Shares of the extent that the interval of rounding length may have at most, and by which the longer one is longer.
+_SHORT, _LONGER = 1e-12, 1e-9
+
+_Values = Callable[[np.ndarray], np.ndarray]
 
 
 def require_continuous_fluxes(owner: str, problem: Problem) -> None:
@@ -45,39 +55,75 @@ def require_continuous_fluxes(owner: str, problem: Problem) -> None:
 
 def _jump(flux: Expr, variable: sp.Symbol, problem: Problem) -> float | None:
     """Where a flux jumps along a coordinate while unknowns and their derivatives stay the same; None if nowhere."""
-    if variable not in problem.coordinates or not any(b.has(variable) for b in flux.atoms(*_BREAKS)):
+    if variable not in problem.coordinates:
         return None
     fields = sorted({*applied_functions(flux), *flux.atoms(sp.Derivative)}, key=lambda e: -sp.count_ops(e))
     held = {e: sp.Dummy(real=True) for e in fields}
     plain = flux
     for e, symbol in held.items():
         plain = plain.subs(e, symbol)
+    if not any(b.has(variable) for b in plain.atoms(*_BREAKS)):
+        return None
     rng = np.random.default_rng(0)
     points = problem.spacetime.sample(_LINES, rng)
     axis = problem.coordinates.index(variable)
-    program = Program([plain], [*problem.coordinates, *held.values()])
     numbers = rng.uniform(0.5, 1.5, (len(held), _LINES, 1))
 
-    def values(along: np.ndarray) -> np.ndarray:
-        """The flux `(lines, places)` at values of the coordinate of that shape."""
-        columns = [points[:, i : i + 1] for i in range(points.shape[1])]
-        columns[axis] = along
-        with np.errstate(all="ignore"):
-            (found,) = program(*(np.broadcast_to(c, along.shape) for c in (*columns, *numbers)))
-        return np.broadcast_to(np.asarray(found, float), along.shape)
+    def along_lines(expression: Expr) -> _Values:
+        """An expression `(lines, places)` as a function of values of the coordinate of that shape."""
+        program = Program([expression], [*problem.coordinates, *held.values()])
 
-    spread = np.linspace(points[:, axis].min(), points[:, axis].max(), _PLACES)
-    along = np.broadcast_to(spread, (_LINES, _PLACES))
-    found = values(along)
+        def values(along: np.ndarray) -> np.ndarray:
+            columns = [points[:, i : i + 1] for i in range(points.shape[1])]
+            columns[axis] = along
+            with np.errstate(all="ignore"):
+                (found,) = program(*(np.broadcast_to(c, along.shape) for c in (*columns, *numbers)))
+            return np.broadcast_to(np.asarray(found, float), along.shape)
+
+        return values
+
+    uniform = np.linspace(points[:, axis].min(), points[:, axis].max(), _PLACES)
+    spread = np.broadcast_to(uniform, (_LINES, _PLACES))
+    # Two jumps closer than the places are apart may undo each other: each switch gets places of its own.
+    ends = [e for s in _switches(plain) if s.has(variable) for e in _sign_changes(along_lines(s), spread)]
+    return _first_jump(along_lines(plain), np.sort(np.concatenate([spread, *ends], axis=1), axis=1))
+
+
+def _switches(flux: Expr) -> list[Expr]:
+    """What a flux compares with zero."""
+    compared = {r.lhs - r.rhs for r in flux.atoms(sp.core.relational.Relational)}
+    return sorted(compared | {f.args[0] for f in flux.atoms(sp.Heaviside, sp.sign, sp.Abs)}, key=str)
+
+
+def _sign_changes(switch: _Values, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places right before and right after each change of sign; the first place where there is none."""
+    low, high = spread[:, :-1], spread[:, 1:]
+    before = switch(low) > 0
+    changes = before != (switch(high) > 0)
+    for _ in range(_SWITCH_HALVINGS):
+        middle = (low + high) / 2
+        left = (switch(middle) > 0) != before
+        low, high = np.where(left, low, middle), np.where(left, middle, high)
+    return np.where(changes, low, spread[:, :1]), np.where(changes, high, spread[:, :1])
+
+
+def _first_jump(flux: _Values, along: np.ndarray) -> float | None:
+    """The place of a jump in one of the intervals between `along (lines, places)`: halved towards the larger change."""
+    found = flux(along)
     size = np.nanmax(np.abs(found), initial=0.0)
-    change = np.nan_to_num(np.abs(np.diff(found, axis=1)))
-    k = change.argmax(axis=1)
-    low, high = spread[k], spread[k + 1]
+    low, high, at_low, at_high = along[:, :-1], along[:, 1:], found[:, :-1], found[:, 1:]
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        f = values(np.stack([low, middle, high], axis=1))
-        left = np.abs(f[:, 1] - f[:, 0]) > np.abs(f[:, 2] - f[:, 1])
-        low, high = np.where(left, low, middle), np.where(left, middle, high)
-    f = values(np.stack([low, high], axis=1))
-    jumps = np.nan_to_num(np.abs(f[:, 1] - f[:, 0])) > _JUMP * size
+        at = flux(middle)
+        left = np.abs(at - at_low) > np.abs(at_high - at)
+        # A middle without a value tells nothing: the interval stays.
+        move_high, move_low = left & np.isfinite(at), ~left & np.isfinite(at)
+        low, at_low = np.where(move_low, middle, low), np.where(move_low, at, at_low)
+        high, at_high = np.where(move_high, middle, high), np.where(move_high, at, at_high)
+    extent = along[:, -1:] - along[:, :1]
+    with np.errstate(invalid="ignore"):
+        longer = np.fmax(np.abs(flux(high + _LONGER * extent) - at_low), np.abs(at_high - flux(low - _LONGER * extent)))
+        change, beside = np.abs(at_high - at_low), np.fmax(np.abs(at_low), np.abs(at_high))
+        jumps = (change > _JUMP * beside) & (change > _ROUNDING * size) & (change > _KEPT * np.nan_to_num(longer))
+    jumps &= np.isfinite(change) & (high - low <= _SHORT * extent)
     return float(low[jumps][0]) if jumps.any() else None

@@ -14,7 +14,7 @@ from pinnlab.forms.evaluate import Program
 from pinnlab.forms.jet import Jet, JetSymbol, jet_symbols
 from pinnlab.symbols import Expr, Normal
 
-CARRIED = sp.Symbol("carried", real=True)
+CARRIED = sp.Dummy("carried", real=True)
 """Stands for a value that is given point by point, such as the state at the end of the last window of time."""
 
 

@@ -73,6 +73,19 @@ def require_at_least_one(owner: object, **values: int) -> None:
             raise ValueError(f"{type(owner).__name__}: {name} = {value}; give at least 1")
 
 
+def require_architecture(owner: object, **values: object) -> None:
+    """Refuse what builds no network.
+
+    Raises:
+        ValueError: If a value is not an `Architecture`, or a class instead of settings of it.
+    """
+    for name, value in values.items():
+        if isinstance(value, type) or not isinstance(value, Architecture):
+            raise ValueError(
+                f"{type(owner).__name__}: {name} = {value!r} is no architecture; give settings such as Mlp(40, 4)"
+            )
+
+
 def require_positive(owner: object, **values: float) -> None:
     """Refuse scales that are not positive.
 

@@ -9,7 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnlab.networks.architecture import Architecture, Headed, require_at_least_one, require_positive
+from pinnlab.networks.architecture import (
+    Architecture,
+    Headed,
+    require_architecture,
+    require_at_least_one,
+    require_positive,
+)
 from pinnlab.networks.inputs import Features, Inputs
 from pinnlab.networks.mlp import Mlp
 
@@ -19,9 +25,10 @@ class RandomFourier(torch.nn.Module):
 
     frequencies: Tensor
 
-    def __init__(self, columns: int, count: int, scale: float, generator: torch.Generator) -> None:
+    def __init__(self, columns: int, count: int, scale: float, seed: int) -> None:
         super().__init__()
-        drawn = torch.randn(count, columns, dtype=torch.float64, generator=generator, device=generator.device)
+        # On the CPU whatever the device: a run that goes on elsewhere has the same frequencies.
+        drawn = torch.randn(count, columns, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
         self.register_buffer("frequencies", scale * drawn)
 
     def forward(self, x: Any) -> Any:
@@ -65,6 +72,7 @@ class FourierFeatures:
         network: Architecture that takes the features.
         count: Frequencies; the network sees 2 count columns.
         scale: Standard deviation of the frequencies, 1 to 10 for most problems.
+        seed: Of the frequencies, which are settings and not trained: the seed of a run does not change them.
 
     [1] M. Tancik, P. P. Srinivasan, B. Mildenhall et al., NeurIPS 33 (2020) 7537-7547.
     """
@@ -72,14 +80,16 @@ class FourierFeatures:
     network: Architecture = field(default_factory=Mlp)
     count: int = 16
     scale: float = 1.0
+    seed: int = 0
 
     def __post_init__(self) -> None:
+        require_architecture(self, network=self.network)
         require_at_least_one(self, count=self.count)
         require_positive(self, scale=self.scale)
 
     def build(self, inputs: Inputs, outputs: int, generator: torch.Generator) -> Headed:
-        """A fresh network on the generator's device; equal generators give equal weights and frequencies."""
-        fourier = RandomFourier(inputs.features, self.count, self.scale, generator)
+        """A fresh network on the generator's device; equal generators give equal weights."""
+        fourier = RandomFourier(inputs.features, self.count, self.scale, self.seed)
         embedding = torch.nn.Sequential(Features(inputs), fourier).to(generator.device)
         return Embedded(embedding, self.network.build(unit_box(2 * self.count), outputs, generator))
 
@@ -130,6 +140,7 @@ class Harmonics:
     count: int = 5
 
     def __post_init__(self) -> None:
+        require_architecture(self, network=self.network)
         require_at_least_one(self, count=self.count)
 
     def build(self, inputs: Inputs, outputs: int, generator: torch.Generator) -> Headed:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import parametrize
 
-from pinnlab.networks.architecture import Architecture, require_positive
+from pinnlab.networks.architecture import Architecture, require_architecture, require_positive
 from pinnlab.networks.inputs import Inputs
 from pinnlab.networks.mlp import Mlp
 
@@ -51,6 +51,7 @@ class Factorized:
     deviation: float = 0.1
 
     def __post_init__(self) -> None:
+        require_architecture(self, network=self.network)
         require_positive(self, deviation=self.deviation)
         if not -10 <= self.mean <= 10:
             raise ValueError(f"Factorized: mean = {self.mean}; give a number in [-10, 10], since exp(mean) scales")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnlab.networks.architecture import Architecture
+from pinnlab.networks.architecture import Architecture, require_architecture
 from pinnlab.networks.inputs import Inputs
 from pinnlab.training.parameters import Parameters
 
@@ -36,7 +37,8 @@ class MultiStage:
 
     A network of order one learns a function of order one with waves of order one best; what the first stage has left
     is small and oscillates, so the second sees coordinates stretched by kappa and counts epsilon.  `next_stage` makes
-    these settings from a solution.  A first stage may be of several stages itself.
+    these settings from a solution.  A first stage may be of several stages itself.  Settings compare, and a checkpoint
+    or file knows them, by the SHA-256 of theta.
 
     Args:
         first: Architecture of the first stage.
@@ -54,8 +56,12 @@ class MultiStage:
     network: Architecture
     magnitude: tuple[float, ...]
     stretch: tuple[float, ...]
+    sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
+        require_architecture(self, first=self.first, network=self.network)
+        values = self.theta.detach().cpu().to(torch.float64).contiguous().numpy()
+        object.__setattr__(self, "sha256", hashlib.sha256(values.tobytes()).hexdigest())
         if not self.magnitude or not all(math.isfinite(e) and e > 0 for e in self.magnitude):
             raise ValueError(f"MultiStage: magnitude = {self.magnitude}; give a positive number for each output")
         if not self.stretch or not all(math.isfinite(k) and k >= 1 for k in self.stretch):

@@ -68,6 +68,7 @@ class PirateNet:
         blocks: Residual blocks of three layers, at least 1.
         scale: Standard deviation of the frequencies of the embedding, on coordinates in [-1, 1].
         activation: A smooth function.
+        seed: Of the frequencies, which are settings and not trained: the seed of a run does not change them.
 
     [1] S. Wang, B. Li, Y. Chen, P. Perdikaris, J. Mach. Learn. Res. 25 (2024) 402 (arXiv:2402.00326).
     """
@@ -76,6 +77,7 @@ class PirateNet:
     blocks: int = 3
     scale: float = 2.0
     activation: Activation = field(default_factory=Tanh)
+    seed: int = 0
 
     def __post_init__(self) -> None:
         require_at_least_one(self, width=self.width, blocks=self.blocks)
@@ -84,8 +86,8 @@ class PirateNet:
             raise ValueError(f"PirateNet: width = {self.width}; give an even one, half of it are frequencies")
 
     def build(self, inputs: Inputs, outputs: int, generator: torch.Generator) -> Headed:
-        """A fresh network on the generator's device; equal generators give equal weights and frequencies."""
-        fourier = RandomFourier(inputs.features, self.width // 2, self.scale, generator)
+        """A fresh network on the generator's device; equal generators give equal weights."""
+        fourier = RandomFourier(inputs.features, self.width // 2, self.scale, self.seed)
         embedding = torch.nn.Sequential(Features(inputs), fourier)
         network = ResidualGates(embedding, self, outputs).to(generator.device)
         glorot(network, generator)

@@ -95,6 +95,8 @@ class Lsoda(Adaptive):
                 # LSODA explains a failure in a warning; the failure itself is reported below.
                 warnings.simplefilter("ignore")
                 self._step(solver, steps)
+            if solver.t == solver.t_old:
+                raise self.stopped(float(solver.t), "the step is smaller than rounding")
             steps += 1
             dense = solver.dense_output()
             track.add(solver.t, solver.y, dense.yh[:, 1] / dense.h)

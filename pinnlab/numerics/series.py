@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -102,6 +103,13 @@ class Series:
         from pinnlab.numerics.elementary import power
 
         return power(self, exponent)
+
+    def __rpow__(self, base: float) -> Series:
+        from pinnlab.numerics.elementary import exp
+
+        if not isinstance(base, int | float) or base <= 0:
+            raise NotImplementedError("Series: base ** x needs a positive number as its base; write exp(x * log(base))")
+        return exp(multiply(self, math.log(base)))
 
     def __matmul__(self, matrix: Tensor) -> Series:
         return matmul(self, matrix)

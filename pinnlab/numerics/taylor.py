@@ -52,7 +52,10 @@ def obstacle(plan: JetPlan, network: Network, sample: Tensor) -> str:
     try:
         with torch.no_grad():
             plan.evaluate(network, sample)
-    except (NotImplementedError, AttributeError, TypeError) as error:
+    except TypeError as error:
+        # Raised by Python where a series lacks what a tensor has, as in len(x) or x > 0.
+        return f"{error}; take derivatives by NestedAutograd() (in Pinn with differentiation=PerPoint())"
+    except (NotImplementedError, AttributeError) as error:
         return str(error)
     return ""
 

@@ -216,9 +216,7 @@ class PinnMethod(Method[PinnState]):
         """One step of the optimiser, on points that are redrawn when the sampler says so."""
         if state.step == 0 and self.solver.start is not None:
             return self._imitating(state, self.solver.start)
-        state = self._with_points(state)
-        balance = self.solver.weighting.update(self._plain(state), state.theta, state.balance)
-        state = replace(state, balance=balance)
+        state = self._balanced(self._with_points(state))
         optimizer = self.solver.phases[state.phase]
         objective = self._objective(state)
         theta, inner, scalars = optimizer.step(objective, state.theta, state.optimizers[state.phase])
@@ -233,6 +231,10 @@ class PinnMethod(Method[PinnState]):
         scalars = scalars | {f"parameter_{p.name}": float(v) for p, v in values}
         return replace(state, step=state.step + 1, phase=phase, theta=theta, optimizers=optimizers), scalars
 
+    def _balanced(self, state: PinnState) -> PinnState:
+        """With the weights that follow from the present residuals."""
+        return replace(state, balance=self.solver.weighting.update(self._plain(state), state.theta, state.balance))
+
     def _imitating(self, state: PinnState, solver: Solver) -> tuple[PinnState, dict[str, float]]:
         """The network fitted to the answer of another solver."""
         known = completed(solver, self.problem, self.device)
@@ -243,7 +245,8 @@ class PinnMethod(Method[PinnState]):
         extras = rows.extras(x, self._no_normals(x))
         optimizer = LevenbergMarquardt(steps=IMITATION_STEPS)
         theta, missed = fit(rows, state.theta, x, extras, values, optimizer, self.solver.differentiation)
-        return replace(state, step=1, theta=theta, rng=rng), {"imitation": missed}
+        optimizers = [self.solver.phases[0].start(theta), *state.optimizers[1:]]
+        return replace(state, step=1, theta=theta, optimizers=optimizers, rng=rng), {"imitation": missed}
 
     def status(self, state: PinnState) -> Status:
         """DONE when the last optimiser is finished."""
@@ -267,7 +270,9 @@ class PinnMethod(Method[PinnState]):
         # The equations may be singular at points that training has not met.
         if len(state.theta) <= MOST_PROFILED:
             with contextlib.suppress(SolveFailed):
-                profile = Profile.of(self._dense_objective(self._with_points(state)), data, state.theta, len(symbols))
+                # Weights that have just begun anew on fresh points say nothing yet, so those at hand serve.
+                at = state if state.drawn >= 0 else self._balanced(self._with_points(state))
+                profile = Profile.of(self._dense_objective(at), data, state.theta, len(symbols))
         found = estimates(profile, self._trained.bounded, self._trained.free(state.theta))
         return {p.name: e for p, e in zip(symbols, found, strict=True)}
 
@@ -280,6 +285,9 @@ class PinnMethod(Method[PinnState]):
         rng = copy.deepcopy(state.rng)
         previous = None if state.drawn < 0 else state.interior
         interior = self.solver.sampler.draw(rng, self._region, self._residual(state.theta), previous)
+        if interior is state.interior:
+            # A full set of points is kept, and what has been learned of them with it.
+            return replace(state, drawn=state.step, rng=rng)
         pieces = [a for row in self.ansatz.open_rows for a in self._on_piece(row.piece, rng)]
         state = replace(state, drawn=state.step, rng=rng, interior=interior, pieces=pieces)
         return replace(state, balance=self.solver.weighting.redrawn(self._plain(state), state.balance))

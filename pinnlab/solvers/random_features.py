@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -13,9 +14,9 @@ from torch import Tensor
 
 from pinnlab.domain.base import Domain
 from pinnlab.domain.box import Box
-from pinnlab.domain.even_points import bounding_box, grid_inside, spread_on_piece
+from pinnlab.domain.even_points import bounding_box, spread_on_piece
 from pinnlab.domain.evolution import Evolution, TimeInterval
-from pinnlab.errors import UnsupportedProblem
+from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.forms.boundary import BoundaryRow, Dirichlet, classify
 from pinnlab.forms.jet import Jet
 from pinnlab.forms.jumps import require_continuous_fluxes
@@ -26,8 +27,9 @@ from pinnlab.numerics.partition_of_unity import Partition, WindowAxis
 from pinnlab.numerics.patch_space import PatchSpace
 from pinnlab.numerics.random_basis import RandomBasis
 from pinnlab.patch_field import PatchField
+from pinnlab.patch_points import enough_inside, entered
 from pinnlab.problem import Problem
-from pinnlab.row_system import Cloud, RowSystem, chain_layers
+from pinnlab.row_system import Cloud, RowSystem, Step, chain_layers
 from pinnlab.solver import CPU, Method, Solver, Status, require_known_parameters
 from pinnlab.symbols import Expr
 from pinnlab.training.optimizer import require_positive
@@ -47,6 +49,13 @@ SHORTEST_STEP = 2.0**-10
 AS_PROMISED = 1.001
 # A linear model that promises less than this reduction has nothing left to say.
 NOTHING_TO_GAIN = 0.9
+# A residual of more than this share of that of u = 0 is no solution.  The tail does not decide: where little of a patch
+# lies in the domain, functions that nearly cancel make it large beside an answer with many digits.
+UNRESOLVED = 1e-2
+# Beyond this many continuous derivatives the polynomials of the windows lose digits to cancellation.
+SMOOTHEST = 12
+# Coordinates beyond which the coefficients needed are too many.
+MOST_COORDINATES = 4
 
 
 @dataclass
@@ -59,7 +68,6 @@ class RandomFeaturesState:
         coefficients: One array `(unknowns, patches, q)` per window of time begun; the last may be unfinished.
         iteration: Gauss-Newton steps taken in the last window.
         finished: Whether the last window is solved.
-        failed: Whether Gauss-Newton gave up.
     """
 
     seed: int
@@ -69,7 +77,6 @@ class RandomFeaturesState:
     coefficients: list[Tensor]
     iteration: int
     finished: bool
-    failed: bool
 
 
 @dataclass(frozen=True)
@@ -96,7 +103,7 @@ class RandomFeatures(Solver):
         scale: Largest slope of a feature across half a patch: 1 for smooth solutions, 2 to 4 for fronts.
         points: Rows of the equations per coefficient, above 1.
         overlap: Zone in which two windows blend, in widths of a patch, in (0, 1).
-        smoothness: Continuous derivatives of the windows, at least the order of the equations.
+        smoothness: Continuous derivatives of the windows, from the order of the equations to 12.
         windows: Parts into which the time interval is cut; 1 for a steady problem.
         iterations: Most Gauss-Newton steps in a window.
         memory: Bytes that a window may take; what would take more is refused before it starts.
@@ -121,7 +128,15 @@ class RandomFeatures(Solver):
             object.__setattr__(self, "patches", tuple(self.patches))
         positive = ("features", "scale", "windows", "iterations", "memory")
         require_positive(self, **{name: getattr(self, name) for name in positive})
-        if not self.points > 1:
+        for name in ("features", "windows", "iterations", "smoothness"):
+            if not isinstance(getattr(self, name), Integral):
+                raise ValueError(f"RandomFeatures: {name} = {getattr(self, name)}; give a whole number")
+        if not 0 <= self.smoothness <= SMOOTHEST:
+            raise ValueError(
+                f"RandomFeatures: smoothness = {self.smoothness}; give 0 to {SMOOTHEST}, beyond which the windows "
+                "lose digits by cancellation"
+            )
+        if not 1 < self.points < math.inf:
             raise ValueError(
                 f"RandomFeatures: points = {self.points}; fewer points than coefficients leave them undetermined, "
                 "give 1.5 to 4 rows per coefficient"
@@ -129,15 +144,18 @@ class RandomFeatures(Solver):
         if not 0 < self.overlap < 1:
             raise ValueError(f"RandomFeatures: overlap = {self.overlap}; give a share of the patch in (0, 1)")
         counts = self.patches if isinstance(self.patches, tuple) else (1 if self.patches is None else self.patches,)
-        if not counts or min(counts) < 1:
-            raise ValueError(f"RandomFeatures: patches = {self.patches}; give at least 1 along each coordinate")
+        if not counts or not all(isinstance(n, Integral) and n >= 1 for n in counts):
+            raise ValueError(
+                f"RandomFeatures: patches = {self.patches}; give a whole number, at least 1, along each coordinate"
+            )
 
     def compile(self, problem: Problem, device: torch.device = CPU) -> RandomFeaturesMethod:
         """Lower the problem to rows of residuals with their partial derivatives.
 
         Raises:
             UnsupportedProblem: If the equations hold a function without numerical counterpart, are of too high an
-                order, or the least-squares problem would not fit into `memory`.
+                order, there are more than four coordinates, windows where there is no time, or the least-squares
+                problem would not fit into `memory`.
         """
         require_known_parameters(self, problem)
         require_continuous_fluxes("RandomFeatures", problem)
@@ -161,6 +179,15 @@ class RandomFeaturesMethod(Method[RandomFeaturesState]):
             UnsupportedProblem: See `RandomFeatures.compile`.
         """
         who = f"RandomFeatures on {self.problem.name!r}"
+        if len(self.problem.coordinates) > MOST_COORDINATES:
+            raise UnsupportedProblem(
+                f"{who}: {len(self.problem.coordinates)} coordinates, and features resolve {MOST_COORDINATES} at most; "
+                "use Pinn"
+            )
+        if self.solver.windows > 1 and self.problem.interval is None:
+            raise UnsupportedProblem(
+                f"{who}: windows = {self.solver.windows} cut the time, which a steady problem has not; set windows=1"
+            )
         try:
             for row in (rows := [*self._equations, *(r for _, r in self._conditions)]):
                 row.program  # noqa: B018 - compiled here, so that the first step cannot fail on it
@@ -201,13 +228,14 @@ class RandomFeaturesMethod(Method[RandomFeaturesState]):
         drawn, dim = math.ceil(OVERSAMPLING * most), len(self.problem.coordinates)
         basis = RandomBasis.draw(drawn, dim, self.solver.scale, most, TOLERANCE, generator)
         zero = basis.mixing.new_zeros(len(self.problem.unknowns), len(self._patches), basis.size)
-        return RandomFeaturesState(seed, basis.directions, basis.shifts, basis.mixing, [zero], 0, False, False)
+        return RandomFeaturesState(seed, basis.directions, basis.shifts, basis.mixing, [zero], 0, False)
 
     def step(self, state: RandomFeaturesState) -> tuple[RandomFeaturesState, dict[str, float]]:
         """One Gauss-Newton step in the current window of time; of a linear problem it is the last one there.
 
         Raises:
-            SolveFailed: If data or the residual are not finite, with the place.
+            SolveFailed: If data or the residual are not finite, with the place; if no step reduces the residual, or
+                too many would be needed; if what is left of the residual is no solution.
         """
         if state.finished:
             # The shape of the last window is a better guess for the next than zero.
@@ -221,7 +249,7 @@ class RandomFeaturesMethod(Method[RandomFeaturesState]):
         hopeless = step.length == 0 and step.promised < NOTHING_TO_GAIN * step.before
         iteration = state.iteration + 1
         done = arrived or (step.promised >= NOTHING_TO_GAIN * step.before and step.after <= step.before)
-        failed = hopeless or (not done and iteration >= self.solver.iterations)
+        self._require_progress(step, hopeless, done, iteration, len(state.coefficients))
         scalars = {
             "residual": step.relative,
             "tail": step.tail,
@@ -229,14 +257,26 @@ class RandomFeaturesMethod(Method[RandomFeaturesState]):
             "window": float(len(state.coefficients)),
         }
         coefficients = [*state.coefficients[:-1], step.coefficients]
-        return replace(
-            state, coefficients=coefficients, iteration=iteration, finished=done and not failed, failed=failed
-        ), scalars
+        return replace(state, coefficients=coefficients, iteration=iteration, finished=done), scalars
+
+    def _require_progress(self, step: Step, hopeless: bool, done: bool, iteration: int, window: int) -> None:
+        """Refuse a step that leads nowhere, and an answer that is none."""
+        where = "RandomFeatures:" if self.solver.windows == 1 else f"RandomFeatures: in window {window},"
+        if hopeless:
+            raise SolveFailed(
+                f"{where} no step reduces the residual, {step.relative:.1e} of that of u = 0; raise windows where "
+                "there is time, or features or patches"
+            )
+        if not done and iteration >= self.solver.iterations:
+            raise SolveFailed(f"{where} not solved in {iteration} steps; raise iterations, or cut time with windows=")
+        if done and step.relative > UNRESOLVED:
+            raise SolveFailed(
+                f"{where} the residual is {step.relative:.1e} of that of u = 0, and the tail {step.tail:.1e} of the "
+                "answer: not resolved, or the conditions contradict each other; raise features, patches or scale"
+            )
 
     def status(self, state: RandomFeaturesState) -> Status:
-        """DONE when every window is solved; DIVERGED when Gauss-Newton found no way down or ran out of steps."""
-        if state.failed:
-            return Status.DIVERGED
+        """DONE when every window is solved."""
         done = state.finished and len(state.coefficients) == self.solver.windows
         return Status.DONE if done else Status.RUNNING
 
@@ -334,18 +374,20 @@ class RandomFeaturesMethod(Method[RandomFeaturesState]):
         # At all times the region is the same.
         first = len(axes) - len(self.problem.space)
         along = round(PROBES ** (1 / len(self.problem.space)))
-        probes = torch.as_tensor(grid_inside(region, [n * along for n in self.counts[first:]]))
-        met = Partition.full(axes[first:]).touched(probes).patches
+        met = entered(Partition.full(axes[first:]), region, [n * along for n in self.counts[first:]]).patches
         return tuple((*i, *p) for i in Partition.full(axes[:first]).patches for p in met)
 
     def _space(self, state: RandomFeaturesState, window: int) -> PatchSpace:
         basis = RandomBasis(state.directions, state.shifts, state.mixing)
         return PatchSpace(Partition(tuple(self._axes(window)), self._patches), basis)
 
+    def _points_in(self, functions: int) -> float:
+        """Points of the equations in a patch."""
+        return self.solver.points * functions * len(self.problem.unknowns) / len(self.problem.equations)
+
     def _points_along(self, functions: int) -> int:
         """Points of the equations along each axis of a patch."""
-        share = len(self.problem.unknowns) / len(self.problem.equations)
-        return math.ceil((self.solver.points * functions * share) ** (1 / len(self.counts)))
+        return math.ceil(self._points_in(functions) ** (1 / len(self.counts)))
 
     def _on_piece(self, functions: int) -> int:
         """Points on a piece of the boundary; one where the boundary is a point."""
@@ -370,8 +412,9 @@ class RandomFeaturesMethod(Method[RandomFeaturesState]):
         window = len(state.coefficients) - 1
         domain, rng = self._domain(window), np.random.default_rng([state.seed, window])
         functions = state.mixing.shape[1]
-        along = self._points_along(functions)
-        inside = grid_inside(domain, [n * along for n in self.counts])
+        counts = [n * self._points_along(functions) for n in self.counts]
+        partition = Partition(tuple(self._axes(window)), self._patches)
+        inside = enough_inside(domain, partition, counts, math.ceil(self._points_in(functions)), rng)
         clouds = [self._cloud("equation", self._equations, inside, np.zeros_like(inside), None)]
         for row, linearized in self._conditions:
             if row.piece == "initial" and window > 0:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pinnlab.training.combination import Combination, Sum
 from pinnlab.training.objective import LeastSquares
-from pinnlab.training.optimizer import Optimizer, require_positive
+from pinnlab.training.optimizer import Optimizer, require_counts, require_positive
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,8 @@ class Adam(Optimizer[AdamState]):
     combination: Combination = field(default_factory=Sum)
 
     def __post_init__(self) -> None:
-        require_positive(self, steps=self.steps, per_step=self.per_step, learning_rate=self.learning_rate)
+        require_counts(self, steps=self.steps, per_step=self.per_step)
+        require_positive(self, learning_rate=self.learning_rate)
         if not 0 < self.decay <= 1:
             raise ValueError(f"Adam: decay = {self.decay}; give last over first learning rate, in (0, 1]")
         if not isinstance(self.combination, Combination):

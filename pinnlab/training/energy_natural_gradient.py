@@ -11,16 +11,16 @@ from torch import Tensor
 from pinnlab.errors import SolveFailed
 from pinnlab.training.local_model import Exact, Linearization, LocalModel
 from pinnlab.training.objective import LeastSquares
-from pinnlab.training.optimizer import Optimizer, require_positive
+from pinnlab.training.optimizer import Optimizer, require_counts, require_positive
 from pinnlab.training.refusals import finite_norm, require_double, require_finite_loss
 
 
 class Momentum(abc.ABC):
-    """What of the last step goes on in the next."""
+    """What of the last direction goes on in the next."""
 
     @abc.abstractmethod
     def direction(self, model: LocalModel, factor: Tensor, last: Tensor) -> Tensor:
-        """The direction (P,), given the last step (P,) and the Gram matrix's damped factor."""
+        """The direction (P,), given the last direction (P,) and the Gram matrix's damped factor."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,10 @@ class Spring(Momentum):
 
 @dataclass(frozen=True, eq=False)
 class EnergyNaturalGradientState:
-    """Steps taken, how many in a row found no decrease, and the last step (P,)."""
+    """Steps taken, how many in a row found no decrease, and the last direction (P,).
+
+    The direction is the whole one, whatever part of it was gone; zeros if no part lowered the loss.
+    """
 
     taken: int
     stalls: int
@@ -98,7 +101,8 @@ class EnergyNaturalGradient(Optimizer[EnergyNaturalGradientState]):
     patience: int = 3
 
     def __post_init__(self) -> None:
-        require_positive(self, steps=self.steps, damping=self.damping, halvings=self.halvings, patience=self.patience)
+        require_counts(self, steps=self.steps, halvings=self.halvings, patience=self.patience)
+        require_positive(self, damping=self.damping)
 
     def start(self, theta: Tensor) -> EnergyNaturalGradientState:  # noqa: D102
         return EnergyNaturalGradientState(0, 0, torch.zeros_like(theta))
@@ -130,12 +134,10 @@ class EnergyNaturalGradient(Optimizer[EnergyNaturalGradientState]):
         direction = self.momentum.direction(model, factor, state.last)
         length, trial = self._search(objective, theta, direction, loss)
         scalars = {"loss": trial, "length": length, "gradient": slope, "damping": damping}
-        stalls = 0 if length else state.stalls + 1
-        return (
-            theta + length * direction,
-            EnergyNaturalGradientState(state.taken + 1, stalls, length * direction),
-            scalars,
-        )
+        if not length:
+            forgotten = torch.zeros_like(theta)
+            return theta, EnergyNaturalGradientState(state.taken + 1, state.stalls + 1, forgotten), scalars
+        return theta + length * direction, EnergyNaturalGradientState(state.taken + 1, 0, direction), scalars
 
     def _search(self, objective: LeastSquares, theta: Tensor, direction: Tensor, loss: float) -> tuple[float, float]:
         """The length walked down to and the loss there; 0 if none is lower."""

@@ -106,14 +106,24 @@ class Profile:
 
     @property
     def covariance(self) -> Tensor:
-        """Of the numbers (q, q): misfit / freedom times the inverse information; inf where there is none."""
+        """Of the numbers (q, q): misfit / freedom times the inverse information; inf where there is none.
+
+        There is none for the numbers that a direction changes which no row sees; the others keep their errors.
+        """
         q = len(self.information)
         if not torch.isfinite(self.information).all():
             return torch.full_like(self.information, math.nan)
-        eigenvalues = torch.linalg.eigvalsh(self.information)
-        if self.freedom < 1 or not float(eigenvalues[0]) > RANK * float(eigenvalues[-1]):
+        if self.freedom < 1:
             return torch.full((q, q), math.inf, dtype=self.information.dtype)
-        return self.misfit / self.freedom * torch.linalg.inv(self.information)
+        # With a unit diagonal the units of the numbers do not decide on what is determined.
+        size = torch.sqrt(self.information.diagonal())
+        size = torch.where(size > 0, size, torch.ones_like(size))
+        eigenvalues, directions = torch.linalg.eigh(self.information / torch.outer(size, size))
+        seen = eigenvalues > RANK * eigenvalues[-1]
+        kept = directions[:, seen]
+        covariance = self.misfit / self.freedom * (kept / eigenvalues[seen]) @ kept.T / torch.outer(size, size)
+        open_ = torch.square(directions[:, ~seen]).sum(dim=1) > RANK
+        return torch.where(open_[:, None] | open_, torch.inf, covariance)
 
 
 def estimates(profile: Profile, bounded: Bounded, free: Tensor) -> list[Estimate]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.training.objective import LeastSquares
-from pinnlab.training.optimizer import Optimizer, require_positive
+from pinnlab.training.optimizer import Optimizer, require_counts
 from pinnlab.training.refusals import STALLED
 
 _LOSS_UNIT = 2.0**40
@@ -53,7 +53,7 @@ class Lbfgs(Optimizer[LbfgsState]):
     history: int = 100
 
     def __post_init__(self) -> None:
-        require_positive(self, steps=self.steps, history=self.history)
+        require_counts(self, steps=self.steps, per_step=self.per_step, history=self.history)
         if self.per_step < 2:
             raise ValueError(f"Lbfgs: per_step = {self.per_step}; give at least 2, or no curvature is ever seen")
 

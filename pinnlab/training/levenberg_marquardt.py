@@ -11,7 +11,7 @@ from torch import Tensor
 from pinnlab.errors import SolveFailed
 from pinnlab.training.local_model import Exact, Linearization, LocalModel
 from pinnlab.training.objective import LeastSquares
-from pinnlab.training.optimizer import Optimizer, require_positive
+from pinnlab.training.optimizer import Optimizer, require_counts, require_positive
 from pinnlab.training.refusals import finite_norm, require_double, require_finite_loss
 
 
@@ -116,7 +116,8 @@ class LevenbergMarquardt(Optimizer[LevenbergMarquardtState]):
     patience: int = 3
 
     def __post_init__(self) -> None:
-        require_positive(self, steps=self.steps, damping=self.damping, tries=self.tries, patience=self.patience)
+        require_counts(self, steps=self.steps, tries=self.tries, patience=self.patience)
+        require_positive(self, damping=self.damping)
 
     def start(self, theta: Tensor) -> LevenbergMarquardtState:  # noqa: D102
         return LevenbergMarquardtState(self.damping, 0, 0)

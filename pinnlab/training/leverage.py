@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinnlab.errors import SolveFailed
-from pinnlab.training.optimizer import require_positive
+from pinnlab.training.optimizer import require_counts, require_positive
+from pinnlab.training.refusals import require_memory
 from pinnlab.training.samplers import Region, Residual, Sampler, require_settings
 
 # Levels of the tree of cells along each axis, which decides who competes with whom.
@@ -28,13 +29,15 @@ class LeverageScore(Sampler):
     `ResidualAdaptive`.  The loss does not divide by the probabilities, as unbiased regression would: it counts
     points of high leverage more than their volume.
 
-    Costs one Jacobian of the candidates, which is held in memory (candidates * equations * parameters numbers).
+    Costs one Jacobian of the candidates, which is held in memory (candidates * equations * parameters numbers, three
+    times).
 
     Args:
         points: Points drawn.
         candidates: Uniform points among which they are chosen, at least `points`.
         every: Optimiser steps between redraws.
         ridge: In units of the largest diagonal entry of J'J.
+        memory: Bytes that a draw may take; what would take more is refused before the Jacobian is made.
 
     [1] A. Shimizu, X. Cheng, C. Musco, J. Weare, ICLR 2024, arXiv:2310.04966, Algorithms 1 and 2.
     """
@@ -43,10 +46,12 @@ class LeverageScore(Sampler):
     candidates: int = 10000
     every: int = 20
     ridge: float = 1e-10
+    memory: float = 8e9
 
     def __post_init__(self) -> None:
         require_settings(self)
-        require_positive(self, ridge=self.ridge)
+        require_counts(self, candidates=self.candidates)
+        require_positive(self, ridge=self.ridge, memory=self.memory)
         if self.candidates < self.points:
             raise ValueError(f"LeverageScore: candidates = {self.candidates} < points = {self.points}; draw more")
 
@@ -56,10 +61,11 @@ class LeverageScore(Sampler):
         """The chosen candidates.
 
         Raises:
-            SolveFailed: If the Jacobian is not finite at a candidate.
-            ValueError: If fewer than `points` candidates have a leverage.
+            SolveFailed: If the Jacobian is not finite at a candidate, or the ridge too small for its rounding.
+            ValueError: If fewer than `points` candidates have a leverage, or a draw takes more than `memory`.
         """
         candidates = region.sample(self.candidates, rng)
+        self._require_memory(*residual.jacobian(candidates[:1]).shape[1:])
         rows = residual.jacobian(candidates)
         bad = np.flatnonzero(~np.isfinite(rows).all(axis=(1, 2)))
         if len(bad):
@@ -70,9 +76,20 @@ class LeverageScore(Sampler):
         chance = inclusion_probabilities(leverage_scores(rows, self.ridge), self.points)
         return candidates[pivotal_sample(candidates, chance, rng)]
 
+    def _require_memory(self, rows: int, parameters: int) -> None:
+        # The Jacobian, the parts it is joined from or its whitened copy, and what the triangular solve copies; J'J and
+        # its factor.
+        numbers = 3.0 * self.candidates * rows * parameters + 2.0 * parameters**2
+        what = f"the Jacobian of {self.candidates:,} candidates by {parameters:,} parameters"
+        require_memory(self, what, numbers, self.memory, "give fewer candidates or a smaller network, or raise memory")
+
 
 def leverage_scores(rows: np.ndarray, ridge: float) -> np.ndarray:
-    """The leverage (n,) of n points with rows (n, k, P), summed over k; `ridge` as in `LeverageScore`."""
+    """The leverage (n,) of n points with rows (n, k, P), summed over k; `ridge` as in `LeverageScore`.
+
+    Raises:
+        SolveFailed: If J'J + ridge I is not positive definite in rounding.
+    """
     import scipy.linalg
 
     flat = rows.reshape(-1, rows.shape[2])
@@ -81,7 +98,14 @@ def leverage_scores(rows: np.ndarray, ridge: float) -> np.ndarray:
     if largest == 0:
         return np.zeros(len(rows))
     gram[np.diag_indices(len(gram))] += ridge * largest
-    whitened = scipy.linalg.solve_triangular(np.linalg.cholesky(gram), flat.T, lower=True)
+    try:
+        factor = np.linalg.cholesky(gram)
+    except np.linalg.LinAlgError:
+        raise SolveFailed(
+            f"LeverageScore: J'J of {len(gram)} parameters is singular to rounding with ridge = {ridge}; give a larger "
+            "ridge, such as 1e-8"
+        ) from None
+    whitened = scipy.linalg.solve_triangular(factor, flat.T, lower=True)
     return np.asarray(np.square(whitened).sum(0).reshape(rows.shape[:2]).sum(1))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pinnlab.training.optimizer import require_positive
+from pinnlab.training.optimizer import require_counts
 
 ROUNDING = 1e-15
 """A rise of the loss by this share of itself is rounding."""
@@ -52,7 +52,7 @@ class StrongWolfe:
     evaluations: int = 25
 
     def __post_init__(self) -> None:
-        require_positive(self, evaluations=self.evaluations)
+        require_counts(self, evaluations=self.evaluations)
         if not 0 < self.decrease < self.curvature < 1 or self.decrease >= 0.5:
             raise ValueError(
                 f"StrongWolfe: decrease = {self.decrease}, curvature = {self.curvature}; "

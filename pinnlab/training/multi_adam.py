@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.training.objective import LeastSquares
-from pinnlab.training.optimizer import Optimizer, require_positive
+from pinnlab.training.optimizer import Optimizer, require_counts, require_positive
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +56,8 @@ class MultiAdam(Optimizer[MultiAdamState]):
     epsilon: float = 1e-16
 
     def __post_init__(self) -> None:
-        positive = {"steps": self.steps, "per_step": self.per_step, "learning_rate": self.learning_rate}
-        require_positive(self, **positive, epsilon=self.epsilon)
+        require_counts(self, steps=self.steps, per_step=self.per_step)
+        require_positive(self, learning_rate=self.learning_rate, epsilon=self.epsilon)
         if not 0 < self.decay <= 1:
             raise ValueError(f"MultiAdam: decay = {self.decay}; give last over first learning rate, in (0, 1]")
         if not (0 <= self.beta1 < 1 and 0 <= self.beta2 < 1):

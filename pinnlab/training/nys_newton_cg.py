@@ -9,7 +9,13 @@ from torch import Tensor
 
 from pinnlab.training.nystrom import Nystrom, conjugate_gradients
 from pinnlab.training.objective import LeastSquares
-from pinnlab.training.optimizer import Optimizer, require_positive
+from pinnlab.training.optimizer import (
+    Optimizer,
+    generator_of_step,
+    require_counts,
+    require_positive,
+    require_seed,
+)
 from pinnlab.training.refusals import STALLED, finite_norm, require_double, require_finite_loss
 
 
@@ -41,7 +47,7 @@ class NysNewtonCg(Optimizer[NysNewtonCgState]):
         tolerance: Relative residual at which they end.
         decrease: Armijo's constant, in (0, 1/2).
         halvings: Most halvings of a step.
-        seed: Of the sketches.
+        seed: Of the sketches, at least 0.
 
     [1] P. Rathore, W. Lei, Z. Frangella, L. Lu, M. Udell, ICML 2024, arXiv:2402.01868, Algorithm 4.
     """
@@ -57,8 +63,10 @@ class NysNewtonCg(Optimizer[NysNewtonCgState]):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require_positive(self, steps=self.steps, damping=self.damping, rank=self.rank, refresh=self.refresh)
-        require_positive(self, products=self.products, tolerance=self.tolerance, halvings=self.halvings)
+        require_counts(self, steps=self.steps, rank=self.rank, refresh=self.refresh)
+        require_counts(self, products=self.products, halvings=self.halvings)
+        require_positive(self, damping=self.damping, tolerance=self.tolerance)
+        require_seed(self, self.seed)
         if not 0 < self.decrease < 0.5:
             raise ValueError(f"NysNewtonCg: decrease = {self.decrease}; give a number in (0, 1/2)")
 
@@ -83,7 +91,7 @@ class NysNewtonCg(Optimizer[NysNewtonCgState]):
         slope = finite_norm(self, curvature.gradient)
         preconditioner = Nystrom(state.basis, state.values)
         if state.taken % self.refresh == 0 or not len(state.values):
-            generator = torch.Generator().manual_seed((self.seed << 32) + state.taken)
+            generator = generator_of_step(self.seed, state.taken)
             preconditioner = Nystrom.of(curvature.product, self.rank, theta, generator)
         found, used = conjugate_gradients(
             lambda v: curvature.product(v) + self.damping * v,

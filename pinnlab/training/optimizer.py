@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import abc
+from numbers import Integral
 from typing import Generic, TypeVar
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from pinnlab.training.objective import LeastSquares
@@ -44,3 +47,28 @@ def require_positive(owner: object, **values: float) -> None:
     for name, value in values.items():
         if not 0 < value < float("inf"):
             raise ValueError(f"{type(owner).__name__}: {name} = {value}; give a positive number")
+
+
+def require_counts(owner: object, **values: int) -> None:
+    """Raise a ValueError that names `owner` and the first of `values` that is no whole number from 1 on."""
+    for name, value in values.items():
+        if not is_whole(value) or value < 1:
+            raise ValueError(f"{type(owner).__name__}: {name} = {value!r}; give a positive whole number, such as 100")
+
+
+def is_whole(value: object) -> bool:
+    """Whether a number is of an integer type: 1e2 is not, since it cannot count or index."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def require_seed(owner: object, seed: int) -> None:
+    """Raise a ValueError that names `owner` if `seed` is no whole number from 0 on."""
+    if not is_whole(seed) or seed < 0:
+        raise ValueError(f"{type(owner).__name__}: seed = {seed!r}; give a whole number from 0 on")
+
+
+def generator_of_step(seed: int, taken: int) -> torch.Generator:
+    """Random numbers of one step on the processor, of their own for each seed >= 0, however large, and each step."""
+    # A spawn key and not [seed, taken], since [2^32, 0] and [0, 1] are the same words to a SeedSequence.
+    (word,) = np.random.SeedSequence(seed, spawn_key=(taken,)).generate_state(1, np.uint64).tolist()
+    return torch.Generator().manual_seed(word & (2**63 - 1))

@@ -16,6 +16,7 @@ from pinnlab.training.adam import Adam
 from pinnlab.training.objective import LeastSquares
 from pinnlab.training.optimizer import Optimizer, require_positive
 from pinnlab.training.pointwise import Group, Kind, PointwiseLeastSquares
+from pinnlab.training.refusals import require_memory
 from pinnlab.training.row_jacobian import RowJacobian
 
 # From here on a condition number in float64 is rounding.
@@ -211,12 +212,15 @@ class Preconditioned(Optimizer[PreconditionedState]):
     Args:
         optimizer: What trains z; its budget is the budget.
         preconditioner: `ColumnScaling()` or `GramInverseRoot()`.
+        memory: Bytes that the Gram matrix and its copies may take; what would take more is refused at the start.
     """
 
     optimizer: Optimizer = field(default_factory=Adam)
     preconditioner: Preconditioner = field(default_factory=ColumnScaling)
+    memory: float = 8e9
 
     def __post_init__(self) -> None:
+        require_positive(self, memory=self.memory)
         if not isinstance(self.optimizer, Optimizer):
             raise ValueError(f"Preconditioned: optimizer must be an Optimizer, got {self.optimizer!r}")
         if not isinstance(self.preconditioner, Preconditioner):
@@ -227,14 +231,36 @@ class Preconditioned(Optimizer[PreconditionedState]):
         """The budget of the inner optimiser."""
         return self.optimizer.steps
 
-    def start(self, theta: Tensor) -> PreconditionedState:  # noqa: D102
+    def start(self, theta: Tensor) -> PreconditionedState:
+        """Where z = 0.
+
+        Raises:
+            ValueError: If the Gram matrix takes more than `memory`.
+        """
+        # A, its vectors or a copy that is decomposed, and P'AP with what it is made of.
+        what = f"the Gram matrix of {len(theta):,} parameters"
+        remedy = "take the optimizer without Preconditioned or a smaller network, or raise memory"
+        require_memory(self, what, 4.0 * len(theta) ** 2, self.memory, remedy)
         zero = torch.zeros_like(theta)
         return PreconditionedState(theta.new_zeros(0, 0), theta.detach().clone(), zero, self.optimizer.start(zero))
 
     def step(
         self, objective: LeastSquares, theta: Tensor, state: PreconditionedState
     ) -> tuple[Tensor, PreconditionedState, dict[str, float]]:
-        """One step of the inner optimiser."""
+        """One step of the inner optimiser.
+
+        Raises:
+            ValueError: If `theta` is not where the state has come to.
+        """
+        reached = (
+            _Changed(objective, state.matrix, state.origin).theta(state.z) if state.matrix.numel() else state.origin
+        )
+        # Rounding may be another on another machine.
+        if not torch.allclose(theta, reached, rtol=1e-8, atol=1e-10, equal_nan=True):
+            raise ValueError(
+                "Preconditioned: theta is not where this state has come to; start the optimiser from the parameters "
+                "that it steps from, by start(theta)"
+            )
         matrix, told = state.matrix, {}
         if not matrix.numel():
             _, _, gram = objective.normal_equations(theta)
@@ -248,3 +274,6 @@ class Preconditioned(Optimizer[PreconditionedState]):
 
     def finished(self, state: PreconditionedState) -> bool:  # noqa: D102
         return self.optimizer.finished(state.inner)
+
+    def verdict(self, state: PreconditionedState) -> str:  # noqa: D102
+        return self.optimizer.verdict(state.inner)

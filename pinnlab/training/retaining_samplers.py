@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pinnlab.training.optimizer import require_positive
+from pinnlab.training.optimizer import require_counts
 from pinnlab.training.samplers import (
     Region,
     Residual,
@@ -47,7 +47,7 @@ class ResidualAdaptiveRefinement(Sampler):
 
     def __post_init__(self) -> None:
         require_settings(self)
-        require_positive(self, added=self.added)
+        require_counts(self, added=self.added, most=self.most, candidates=self.candidates)
         if self.candidates < self.added:
             raise ValueError(
                 f"ResidualAdaptiveRefinement: candidates = {self.candidates} < added = {self.added}; draw more"

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from pinnlab.errors import SolveFailed
-from pinnlab.training.optimizer import require_positive
+from pinnlab.training.optimizer import is_whole, require_counts
 
 # Points of the box around a domain that are tried for each point of the domain.
 MOST_TRIES = 10_000
@@ -239,6 +239,7 @@ class ResidualAdaptive(Sampler):
 
     def __post_init__(self) -> None:
         require_settings(self)
+        require_counts(self, candidates=self.candidates)
         if self.candidates < self.points:
             raise ValueError(f"ResidualAdaptive: candidates = {self.candidates} < points = {self.points}; draw more")
         if not (0 <= self.k < math.inf and 0 <= self.c < math.inf):
@@ -296,7 +297,9 @@ def adaptive_density(size: np.ndarray, k: float, c: float) -> np.ndarray:
 
 
 def require_settings(sampler: Sampler) -> None:
-    """Raise a ValueError unless `points` is positive and `every` is not negative."""
-    require_positive(sampler, points=sampler.points)
-    if sampler.every < 0:
-        raise ValueError(f"{type(sampler).__name__}: every = {sampler.every}; give 0 or more steps")
+    """Raise a ValueError unless `points` and `every` are whole, the first positive and the other not negative."""
+    require_counts(sampler, points=sampler.points)
+    if not is_whole(sampler.every) or sampler.every < 0:
+        raise ValueError(
+            f"{type(sampler).__name__}: every = {sampler.every!r}; give 0 or more steps, as a whole number"
+        )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pinnlab.training.local_model import Linearization, LocalModel
 from pinnlab.training.objective import LeastSquares, gram_matrix
-from pinnlab.training.optimizer import require_positive
+from pinnlab.training.optimizer import generator_of_step, require_counts, require_positive, require_seed
 from pinnlab.training.refusals import require_memory
 
 ROWS_AT_ONCE = 256
@@ -141,7 +141,7 @@ class Sketched(Linearization):
         rows: Sums of residuals; about twice the columns.
         columns: The dimension of the subspace.
         hashes: Sums that each residual goes into.
-        seed: Of the random numbers.
+        seed: Of the random numbers, at least 0.
         memory: Largest number of bytes, beside one chunk of J.
 
     [1] Webb, Jerad, Cartis, arXiv:2607.02194 (2026), where the step's length is chosen differently.
@@ -154,7 +154,9 @@ class Sketched(Linearization):
     memory: float = 8e9
 
     def __post_init__(self) -> None:
-        require_positive(self, rows=self.rows, columns=self.columns, hashes=self.hashes, memory=self.memory)
+        require_counts(self, rows=self.rows, columns=self.columns, hashes=self.hashes)
+        require_positive(self, memory=self.memory)
+        require_seed(self, self.seed)
         if self.rows < self.columns:
             raise ValueError(f"Sketched: rows = {self.rows} < columns = {self.columns}; give at least as many rows")
 
@@ -169,7 +171,7 @@ class Sketched(Linearization):
         what = f"a sketch of {rows:,} rows of {p:,} parameters"
         remedy = "take fewer rows or a smaller network, or raise memory"
         require_memory(self, what, float(rows) * (p + columns) + 4.0 * columns**2, self.memory, remedy)
-        generator = torch.Generator().manual_seed((self.seed << 32) + taken)
+        generator = generator_of_step(self.seed, taken)
         subspace = Subspace.draw(columns, theta, generator)
         sketch = CountSketch.draw(rows, n, self.hashes, theta, generator)
         r, gradient, compressed = self._compress(objective, theta, sketch)

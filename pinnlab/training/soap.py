@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.training.objective import LeastSquares
-from pinnlab.training.optimizer import Optimizer, require_positive
+from pinnlab.training.optimizer import Optimizer, require_counts, require_positive
 
 EPSILON = 1e-8
 """Added to the root of the running square, as in Adam."""
@@ -66,8 +66,9 @@ class Soap(Optimizer[SoapState]):
     largest: int = 2048
 
     def __post_init__(self) -> None:
-        require_positive(self, steps=self.steps, per_step=self.per_step, learning_rate=self.learning_rate)
-        require_positive(self, turn_every=self.turn_every, largest=self.largest)
+        require_counts(self, steps=self.steps, per_step=self.per_step)
+        require_positive(self, learning_rate=self.learning_rate)
+        require_counts(self, turn_every=self.turn_every, largest=self.largest)
         if not 0 < self.decay <= 1:
             raise ValueError(f"Soap: decay = {self.decay}; give last over first learning rate, in (0, 1]")
         for name, value in (("memory", self.memory), ("memory_square", self.memory_square)):

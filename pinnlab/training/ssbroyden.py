@@ -10,7 +10,7 @@ from torch import Tensor
 from pinnlab.training.broyden_family import Broyden, Pair, Update, apply_update
 from pinnlab.training.line_search import StrongWolfe, Trial
 from pinnlab.training.objective import LeastSquares
-from pinnlab.training.optimizer import Optimizer, require_positive
+from pinnlab.training.optimizer import Optimizer, require_counts, require_positive
 from pinnlab.training.refusals import STALLED, finite_norm, require_double, require_finite_loss, require_memory
 
 
@@ -55,7 +55,8 @@ class SelfScaledBroyden(Optimizer[SelfScaledBroydenState]):
     memory: float = 8e9
 
     def __post_init__(self) -> None:
-        require_positive(self, steps=self.steps, per_step=self.per_step, memory=self.memory)
+        require_counts(self, steps=self.steps, per_step=self.per_step)
+        require_positive(self, memory=self.memory)
 
     def start(self, theta: Tensor) -> SelfScaledBroydenState:  # noqa: D102
         size = len(theta)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from pinnlab.training.optimizer import require_positive
+from pinnlab.training.optimizer import require_counts
 from pinnlab.training.pointwise import Group, Kind, PointwiseLeastSquares
-from pinnlab.training.row_jacobian import LayerOuterProducts, RowJacobian
+from pinnlab.training.row_jacobian import PerPoint, RowJacobian
 from pinnlab.training.weighting import Weighting
 
 
@@ -56,7 +56,7 @@ class TermWeights(Weighting[TermState]):
 
 
 def _require_settings(owner: TermWeights) -> None:
-    require_positive(owner, every=owner.every)
+    require_counts(owner, every=owner.every)
     if not 0 <= owner.keep < 1:
         raise ValueError(f"{type(owner).__name__}: keep = {owner.keep}; give the share of the old weights, in [0, 1)")
 
@@ -132,14 +132,15 @@ class NeuralTangentKernel(TermWeights):
     Args:
         every: Steps of the solver between updates; one step of `Adam` is `per_step` iterations.
         keep: Share of the old weights; 0 in the paper.
-        differentiation: How Jacobians by the parameters are computed.
+        differentiation: How Jacobians by the parameters are computed; `LayerOuterProducts()` is faster where the
+            solver takes it.
 
     [1] S. Wang, X. Yu, P. Perdikaris, J. Comput. Phys. 449 (2022) 110768.
     """
 
     every: int = 50
     keep: float = 0.0
-    differentiation: RowJacobian = field(default_factory=LayerOuterProducts)
+    differentiation: RowJacobian = field(default_factory=PerPoint)
 
     def __post_init__(self) -> None:
         _require_settings(self)

@@ -50,3 +50,48 @@ def test_only_jumps_along_the_derivative_count():
     layered = Problem("layered", D(u, t) - D(TWO_LAYERS * D(u, x), x) - 1, [u], box, [start, sides], t)
     with pytest.raises(UnsupportedProblem, match="jumps at x"):
         MethodOfLines().compile(layered)
+
+
+HALF, THIRD = sp.Rational(1, 2), sp.Rational(1, 3)
+
+
+@pytest.mark.parametrize(
+    "coefficient",
+    [
+        # Steeper elsewhere than at the jump, and small beside the flux elsewhere.
+        (1 + 99 * x**4) * sp.Piecewise((1, x < 0.1), (2, True)),
+        sp.exp(20 * x) * sp.Piecewise((1, x < 0.1), (2, True)),
+        # Two jumps that undo each other between two places.
+        sp.Piecewise((1e-3, (x > 0.503) & (x < 0.507)), (1, True)),
+        11 + 9 * sp.Abs(x - HALF) / (x - HALF),
+        1 + 3 * x - sp.floor(3 * x),
+    ],
+)
+def test_jumps_are_found_beside_steeper_slopes_close_to_one_another_and_in_quotients(coefficient):
+    with pytest.raises(UnsupportedProblem, match="jumps at x"):
+        require_continuous_fluxes("test", steady(coefficient))
+
+
+@pytest.mark.parametrize(
+    "coefficient",
+    [
+        1 + sp.tanh(500 * (x - THIRD)) / 2 + sp.Abs(x),
+        1 + sp.Abs(x - HALF),
+        sp.Abs(x - HALF),
+        sp.sqrt(sp.Abs(x - HALF)),
+        1 + sp.Piecewise((x, x < HALF), (1 - x, True)),
+        sp.Piecewise((0, x < THIRD), ((x - THIRD) ** 2, True)),
+    ],
+)
+def test_fronts_kinks_and_roots_pass_also_where_they_vanish(coefficient):
+    require_continuous_fluxes("test", steady(coefficient))
+
+
+def test_a_switch_that_moves_in_time_is_found_where_it_is_thin():
+    u = sp.Function("u")(t, x)
+    box, sides = Box({t: (0, 1), x: (0, 1)}), [initial(u, 0), dirichlet(u, 0)]
+    thin = sp.Piecewise((5, (x > t / 2) & (x < t / 2 + sp.Rational(1, 500))), (1, True))
+    ramp = sp.Piecewise((1, x < t), (1 + x - t, True))
+    with pytest.raises(UnsupportedProblem, match="jumps at x"):
+        require_continuous_fluxes("test", Problem("thin", D(u, t) - D(thin * D(u, x), x), [u], box, sides, t))
+    require_continuous_fluxes("test", Problem("ramp", D(u, t) - D(ramp * D(u, x), x), [u], box, sides, t))

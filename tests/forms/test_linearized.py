@@ -55,3 +55,7 @@ def test_integrals_are_refused():
     found = Linearized(symbol - sp.Integral(sp.sin(x) / x, (x, 0, x)), (x,), (x,))
     with pytest.raises(UnsupportedProblem, match="Integral"):
         found.program  # noqa: B018
+
+
+def test_a_coordinate_of_the_same_name_is_not_what_is_carried():
+    assert sp.Symbol("carried", real=True) != CARRIED

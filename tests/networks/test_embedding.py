@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from pinnlab.networks.embedding import FourierFeatures, HarmonicFeatures, Harmonics, RandomFourier
+from pinnlab.networks.embedding import FourierFeatures, HarmonicFeatures, Harmonics, RandomFourier, unit_box
 from pinnlab.networks.inputs import Features, Inputs
 from pinnlab.networks.mlp import Mlp
 
@@ -16,7 +16,7 @@ def seeded():
 
 
 def test_random_features_are_cosines_then_sines():
-    module = RandomFourier(2, 2, 1.0, seeded())
+    module = RandomFourier(2, 2, 1.0, 0)
     module.frequencies.copy_(torch.tensor([[1.0, 2.0], [0.0, -1.0]]))
     found = module(torch.tensor([[0.5, 0.25]], dtype=DOUBLE))
     expected = [math.cos(1), math.cos(-0.25), math.sin(1), math.sin(-0.25)]
@@ -59,3 +59,20 @@ def test_one_harmonic_is_what_every_network_has(box):
 def test_settings_out_of_range_are_refused(make):
     with pytest.raises(ValueError, match=r"count|scale"):
         make()
+
+
+@pytest.mark.parametrize("settings", [FourierFeatures, Harmonics])
+@pytest.mark.parametrize("value", ["mlp", Mlp])
+def test_what_is_no_architecture_is_refused(settings, value):
+    with pytest.raises(ValueError, match=f"{settings.__name__}: network = .* is no architecture"):
+        settings(value)
+
+
+def test_frequencies_belong_to_the_settings_and_not_to_the_run():
+    """A run that is resumed, on any device, finds the frequencies that its weights were trained with."""
+    first, second, other = (
+        architecture.build(unit_box(2), 1, torch.Generator().manual_seed(run)).embedding[1].frequencies
+        for architecture, run in ((FourierFeatures(), 1), (FourierFeatures(), 2), (FourierFeatures(seed=1), 1))
+    )
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)

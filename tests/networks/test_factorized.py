@@ -81,3 +81,9 @@ def test_outer_products_say_that_per_point_takes_it():
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ValueError, match=f"Factorized: {next(iter(settings))}"):
         Factorized(**settings)
+
+
+@pytest.mark.parametrize("value", ["mlp", Mlp])
+def test_what_is_no_architecture_is_refused(value):
+    with pytest.raises(ValueError, match=r"Factorized: network = .* is no architecture; give settings such as Mlp"):
+        Factorized(value)

@@ -8,6 +8,7 @@ from pinnlab.networks.mlp import Mlp
 from pinnlab.networks.multi_stage import MultiStage, stretched
 from pinnlab.numerics.nested import NestedPlan
 from pinnlab.numerics.taylor import JetPlan
+from pinnlab.settings import describe
 from pinnlab.training.parameters import Parameters
 from pinnlab.training.row_jacobian import LayerOuterProducts, PerPoint
 
@@ -86,3 +87,19 @@ def test_settings_out_of_range_are_refused(changes):
 def test_settings_that_do_not_fit_the_problem_are_refused(changes):
     with pytest.raises(ValueError, match=r"MultiStage: .*(give one of each|wanted \(21,\))"):
         build(**changes)
+
+
+def test_another_first_stage_makes_other_settings():
+    same, other = settings(theta=theta().clone()), settings(theta=theta() + 1e-12)
+    assert settings() == same
+    assert hash(settings()) == hash(same)
+    assert describe(settings()) == describe(same)
+    assert settings() != other
+    assert describe(settings()) != describe(other)
+
+
+@pytest.mark.parametrize("name", ["first", "network"])
+@pytest.mark.parametrize("value", ["mlp", Mlp])
+def test_what_is_no_architecture_is_refused(name, value):
+    with pytest.raises(ValueError, match=f"MultiStage: {name} = .* is no architecture; give settings"):
+        settings(**{name: value})

@@ -112,3 +112,14 @@ def test_lsoda_reports_why_it_stopped():
         method.advance(lambda t, y: np.full(1, np.nan if t > 0.5 else 1.0), jacobian, start, 2.0)
     with pytest.raises(SolveFailed, match="not finite at the initial time"):
         method.start(lambda t, y: np.full(1, np.nan), 0.0, np.ones(1))
+
+
+def test_lsoda_says_where_a_walk_comes_to_a_stand_before_a_blow_up():
+    # v' = v² from 1 is 1 / (1 - t).
+    def rate(t, y):
+        return y**2
+
+    method = Lsoda()
+    state = method.start(rate, 0.0, np.ones(1), 2.0)
+    with pytest.raises(SolveFailed, match=r"Lsoda stopped at t = .*smaller than rounding"), np.errstate(all="ignore"):
+        method.walk(rate, lambda t, y: csc_array([[2 * y[0]]]), state, 2.0, 100_000)

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -65,3 +67,14 @@ def test_a_constant_with_more_columns_widens_every_coefficient():
 def test_unknown_attributes_name_the_remedy():
     with pytest.raises(AttributeError, match=r"Tensor\.relu; take derivatives by NestedAutograd"):
         _ = series(1).relu
+
+
+def test_a_number_to_the_power_of_a_series_by_hand():
+    # 2^(3 + s) = 8 (1 + s log 2 + (s log 2)^2 / 2 + ...).
+    assert numbers(2.0 ** series(3, 1, order=2)) == pytest.approx([8, 8 * math.log(2), 4 * math.log(2) ** 2])
+
+
+@pytest.mark.parametrize("base", [0.0, -2.0])
+def test_a_base_that_is_no_positive_number_is_refused(base):
+    with pytest.raises(NotImplementedError, match="needs a positive number as its base"):
+        base ** series(3, 1)

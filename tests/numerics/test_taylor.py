@@ -156,3 +156,9 @@ def test_bad_orders_are_refused(orders):
 def test_points_of_another_dimension_are_refused():
     with pytest.raises(ValueError, match=r"wanted \(n, 3\)"):
         JetPlan([(1, 0, 0)]).evaluate(Tower(torch.tanh), some_points())
+
+
+@pytest.mark.parametrize("network", [lambda x: x * (x > 0), lambda x: x * len(x)])
+def test_what_only_tensors_can_do_is_told_with_the_way_out(network):
+    with pytest.raises(ValueError, match=r"TaylorMode: .*; take derivatives by NestedAutograd\(\).*PerPoint\(\)"):
+        TaylorMode().plan([(1, 0)], network, some_points())

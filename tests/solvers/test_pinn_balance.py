@@ -172,3 +172,14 @@ def test_parameters_that_run_away_leave_the_last_good_field():
     assert "lower the learning rate" in found.failure
     assert np.isfinite(found.field(np.array([[0.3]]))).all()
     assert torch.isfinite(found.field.theta).all()
+
+
+def test_weights_go_on_where_a_full_set_of_points_is_kept():
+    full = ResidualAdaptiveRefinement(points=20, added=5, candidates=60, every=2, most=20)
+    method = Pinn(TINY, Soft(), full, SelfAdaptive(first=2.0), Adam(200, 1)).compile(pair())
+    state, largest = method.init(0), []
+    for _ in range(6):
+        state, _ = method.step(state)
+        largest.append(float(state.balance.weights[0].max()))
+    assert largest == sorted(largest)
+    assert largest[0] < largest[-1]

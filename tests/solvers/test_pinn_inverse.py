@@ -36,6 +36,7 @@ from pinnlab.observations import Observations
 from pinnlab.sparse_regression import sparse_regression
 from pinnlab.symbols import unknown_function
 from pinnlab.testing import SolverContract
+from pinnlab.training.point_weights import ResidualAttention
 
 t, x = sp.symbols("t x", real=True)
 u = sp.Function("u")(t)
@@ -283,3 +284,10 @@ def test_a_hidden_term_under_a_derivative_is_refused():
 def test_observations_must_be_observations():
     with pytest.raises(ValueError, match="observations must be one or several Observations"):
         Pinn(observations=(np.zeros(3),))
+
+
+@pytest.mark.parametrize("steps", [9, 10])
+def test_standard_errors_do_not_depend_on_whether_points_are_about_to_be_redrawn(steps):
+    settings = {"sampler": Sobol(points=32, every=10), "weighting": ResidualAttention(), "constraints": Soft()}
+    solution = solve(decay(), pinn(Observations(TIMES, noisy(0), SIGMA), **settings), device="cpu", max_steps=steps)
+    assert 0 < solution.field.parameters["k"].standard_error < 1

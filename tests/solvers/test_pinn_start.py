@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from pinnlab import ExactField, LevenbergMarquardt, Mlp, Pinn, RandomFeatures, Uniform, solve
+from pinnlab import (
+    ColumnScaling,
+    ExactField,
+    Lbfgs,
+    LevenbergMarquardt,
+    Mlp,
+    Pinn,
+    Preconditioned,
+    RandomFeatures,
+    Uniform,
+    solve,
+)
 
 SMALL = RandomFeatures(features=60, patches=1)
 
@@ -27,3 +40,11 @@ def test_the_first_step_imitates_the_other_answer(shipped):
 def test_what_is_no_solver_cannot_be_started_from():
     with pytest.raises(ValueError, match="start must be a solver"):
         Pinn(start="random features")
+
+
+def test_an_optimiser_that_remembers_its_start_goes_on_from_the_imitation(shipped):
+    optimizer = Preconditioned(Lbfgs(steps=4, per_step=2), ColumnScaling())
+    settings = Pinn(network=Mlp(8, 2), sampler=Uniform(200), optimizer=optimizer, start=SMALL)
+    solution = solve(shipped["poisson_1d"], settings, device="cpu", max_steps=2)
+    without = solve(shipped["poisson_1d"], replace(settings, start=None), device="cpu", max_steps=2)
+    assert solution.history["loss"][-1] < 1e-3 * without.history["loss"][-1]

@@ -17,6 +17,7 @@ from pinnlab import (
     SolveFailed,
     Status,
     TimeInterval,
+    Union,
     UnsupportedProblem,
     dirichlet,
     initial,
@@ -162,7 +163,7 @@ def test_ordinary_differential_equations(shipped):
 
 
 def test_periodicity_is_exact_with_all_derivatives(shipped):
-    found = answer(shipped["advection"], features=60, patches=(2, 4)).field
+    found = answer(shipped["advection"], features=120, patches=(2, 4)).field
     ((a, b),) = shipped["advection"].region.bounds.values()
     points, ahead = (np.column_stack([np.linspace(0, 1, 9), np.full(9, c)]) for c in (a, b))
     for orders in ((0, 0), (0, 1), (1, 2)):
@@ -180,7 +181,59 @@ def test_another_seed_gives_another_answer_as_far_as_the_error_goes():
 
 def test_gauss_newton_that_runs_out_of_steps_says_so():
     solver = RandomFeatures(features=30, patches=2, iterations=1)
-    assert solve(reaction(), solver, device="cpu").status is Status.DIVERGED
+    found = solve(reaction(), solver, device="cpu")
+    assert found.status is Status.DIVERGED
+    assert "not solved in 1 steps; raise iterations, or cut time with windows=" in found.failure
+
+
+def test_gauss_newton_without_a_way_down_says_so():
+    # (u - 2)² + 1 has no root; its least value is 1.
+    u = sp.Function("u")(x)
+    problem = Problem("rootless", [(u - 2) ** 2 + 1], [u], Box({x: (0, 1)}), [])
+    found = solve(problem, RandomFeatures(features=20, patches=1), device="cpu")
+    assert found.status is Status.DIVERGED
+    assert "no step reduces the residual" in found.failure
+
+
+def test_conditions_that_contradict_each_other_are_no_solution():
+    # u'' = 1 asks u' to grow by 1 between ends where it is 0.
+    u = sp.Function("u")(x)
+    problem = Problem("torn", [D(u, x, 2) - 1], [u], Box({x: (0, 1)}), [neumann(u, 0)])
+    found = solve(problem, RandomFeatures(features=20, patches=1), device="cpu")
+    assert found.status is Status.DIVERGED
+    assert "not resolved, or the conditions contradict each other" in found.failure
+
+
+def test_waves_too_short_for_the_features_are_not_called_solved():
+    u = sp.Function("u")(x)
+    problem = Problem("short", [D(u, x, 2) + u], [u], Box({x: (0, 1)}), [dirichlet(u, 0)])
+    problem = problem.manufactured(sp.sin(300 * x))
+    found = solve(problem, RandomFeatures(features=20, patches=1), device="cpu")
+    assert found.status is Status.DIVERGED
+    assert "raise features, patches or scale" in found.failure
+
+
+def test_a_thin_channel_is_solved_as_well_as_the_room_beside_it():
+    u = sp.Function("u")(x, y)
+    shape = Union(Box({x: (0, 1), y: (0, 1)}), Box({x: (0.5, 4), y: (0.5031, 0.5131)}))
+    problem = Problem("channel", [laplacian(u, (x, y))], [u], shape, [dirichlet(u, 0)])
+    problem = problem.manufactured(sp.exp(x / 2) * sp.sin(y / 2))
+    found = answer(problem, features=40, patches=(3, 2)).field
+    points = np.column_stack([np.linspace(1.1, 3.9, 50), np.full(50, 0.5081)])
+    np.testing.assert_allclose(found(points), ExactField.of(problem)(points), atol=1e-4)
+
+
+def test_more_than_four_coordinates_are_left_to_networks():
+    axes = sp.symbols("a:5", real=True)
+    u = sp.Function("u")(*axes)
+    problem = Problem("five", [laplacian(u, axes)], [u], Box(dict.fromkeys(axes, (0, 1))), [dirichlet(u, 0)])
+    with pytest.raises(UnsupportedProblem, match=r"'five': 5 coordinates, .*use Pinn"):
+        RandomFeatures(features=5, patches=1).compile(problem)
+
+
+def test_windows_of_a_steady_problem_are_refused(shipped):
+    with pytest.raises(UnsupportedProblem, match=r"windows = 2 cut the time, .*set windows=1"):
+        RandomFeatures(windows=2).compile(shipped["poisson_2d"])
 
 
 def test_data_that_are_no_numbers_are_named_with_their_place():
@@ -232,6 +285,13 @@ def test_patches_must_be_given_for_each_coordinate(shipped):
         ({"patches": (2, 0)}, r"patches = \(2, 0\)"),
         ({"windows": 0}, "windows = 0"),
         ({"scale": -1.0}, "scale = -1.0"),
+        ({"features": 20.5}, "features = 20.5; give a whole number"),
+        ({"windows": 1.5}, "windows = 1.5; give a whole number"),
+        ({"iterations": 2.5}, "iterations = 2.5; give a whole number"),
+        ({"smoothness": 2.5}, "smoothness = 2.5; give a whole number"),
+        ({"smoothness": 13}, "smoothness = 13; give 0 to 12"),
+        ({"patches": (2, 1.5)}, r"patches = \(2, 1.5\); give a whole number"),
+        ({"points": float("inf")}, "points = inf"),
     ],
 )
 def test_bad_settings_are_refused_by_name(settings, words):

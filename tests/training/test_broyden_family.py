@@ -89,6 +89,13 @@ def test_factors_of_broyden_where_theta_exceeds_one_by_hand():
     assert Broyden().factors(0.8, 2.75, 2) == pytest.approx((1 / 1.3, 0.75 / 1.3))
 
 
+@pytest.mark.parametrize("n", [2, 5, 50])
+def test_factors_of_broyden_for_a_step_that_is_far_too_long_by_hand(n):
+    # b = 0.1, h = 20: a = 1, rho = min(1, 20 (1 - 0.70711)) = 1, theta = min(1, 9) = 1, sigma = 1 + theta a = 2, so
+    # phi = 0 and tau = min(2^(-1 / (n - 1)), 10).
+    assert Broyden().factors(0.1, 20.0, n) == pytest.approx((2 ** (-1 / (n - 1)), 0.0))
+
+
 def test_a_pair_that_h_fits_already_changes_nothing():
     # Hy = s: a = 0, b = h = 1, theta = 0 and all factors are 1.
     assert Broyden().factors(1.0, 1.0, 10) == pytest.approx((1.0, 1.0), abs=1e-7)

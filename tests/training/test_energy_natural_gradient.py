@@ -157,3 +157,11 @@ def test_unusable_settings_are_refused(settings):
 def test_unusable_momentum_is_refused(decay):
     with pytest.raises(ValueError, match="NoMomentum"):
         Spring(decay)
+
+
+def test_momentum_keeps_the_whole_direction_of_a_shortened_step():
+    # As above: half of -5 log 5 is gone.
+    optimizer = EnergyNaturalGradient(damping=1e-12, momentum=Spring(0.5))
+    _, state, scalars = optimizer.step(Given(torch.log, 1), vector(5), optimizer.start(vector(5)))
+    assert scalars["length"] == 0.5
+    torch.testing.assert_close(state.last, -5 * torch.log(vector(5)))

@@ -139,3 +139,14 @@ def test_numbers_for_files_are_named_after_their_parameter():
     found = {"k": Estimate(1.0, 0.5, (0.0, 2.0), 0.0)}
     told = {"parameter_k": 1.0, "parameter_k_standard_error": 0.5, "parameter_k_lower": 0.0, "parameter_k_upper": 2.0}
     assert numbers_of(found) == told
+
+
+def test_a_number_that_is_not_determined_leaves_the_others_their_errors():
+    # 2 / 2 times the inverse of the information, whatever the units of the second number.
+    profile = Profile(tensor([[4.0, 0.0, 0.0], [0.0, 1e-20, 0.0], [0.0, 0.0, 0.0]]), tensor([0.0] * 3), 2.0, 2.0)
+    assert profile.covariance.diagonal().tolist() == pytest.approx([0.25, 1e20, math.inf])
+
+
+def test_numbers_that_only_their_sum_is_known_of_have_no_error_bar():
+    profile = Profile(tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 4.0]]), tensor([0.0] * 3), 3.0, 3.0)
+    assert profile.covariance.diagonal().tolist() == pytest.approx([math.inf, math.inf, 0.25])

@@ -127,3 +127,26 @@ def test_unusable_settings_are_refused(bad):
     (name,) = bad
     with pytest.raises(ValueError, match=f"LeverageScore: {name} = "):
         LeverageScore(**bad)
+
+
+def test_a_jacobian_beyond_memory_is_refused_before_it_is_made():
+    class Counting(Linear):
+        most = 0
+
+        def jacobian(self, points):
+            self.most = max(self.most, len(points))
+            return super().jacobian(points)
+
+    # 8 (3 * 50 * 1 * 3 + 2 * 9) bytes.
+    residual = Counting()
+    LeverageScore(20, 50, memory=3744).draw(np.random.default_rng(0), BOX, Linear())
+    with pytest.raises(ValueError, match=r"LeverageScore: the Jacobian of 50 candidates by 3 parameters takes"):
+        LeverageScore(20, 50, memory=3743).draw(np.random.default_rng(0), BOX, residual)
+    assert residual.most == 1
+
+
+def test_a_ridge_below_rounding_asks_for_a_larger_one():
+    # J'J = [[1, 1], [1, 1]] / 1 has no Cholesky factor, and 1 + 1e-30 is 1.
+    rows = np.ones((1, 1, 2))
+    with pytest.raises(SolveFailed, match=r"singular to rounding with ridge = 1e-30; give a larger ridge"):
+        leverage_scores(rows, 1e-30)

@@ -206,3 +206,32 @@ def test_theta_and_state_are_not_changed_and_the_budget_is_the_inner_one():
 def test_unusable_settings_are_refused(make):
     with pytest.raises(ValueError, match=r"ColumnScaling: floor|GramInverseRoot: ridge|Preconditioned: (opt|prec)"):
         make()
+
+
+def test_a_gram_matrix_beyond_memory_is_refused_before_it_is_made():
+    # 4 * 8 * 100^2 bytes.
+    theta = torch.zeros(100, dtype=DOUBLE)
+    Preconditioned(memory=320_000).start(theta)
+    with pytest.raises(ValueError, match=r"Preconditioned: the Gram matrix of 100 parameters takes .*raise memory"):
+        Preconditioned(memory=319_000).start(theta)
+
+
+def test_the_inner_verdict_is_handed_on():
+    class Stalled(Adam):
+        def verdict(self, state):
+            return f"stuck after {state.taken}"
+
+    optimizer = Preconditioned(Stalled())
+    assert optimizer.verdict(optimizer.start(zeros(skewed()))) == "stuck after 0"
+
+
+@pytest.mark.parametrize("preconditioner", [ColumnScaling(), GramInverseRoot()])
+def test_parameters_that_the_state_does_not_stand_for_are_refused(preconditioner):
+    optimizer, objective = Preconditioned(Adam(5, per_step=1), preconditioner), skewed()
+    theta = torch.tensor([1.0, 2.0], dtype=DOUBLE)
+    with pytest.raises(ValueError, match="start the optimiser from the parameters that it steps from"):
+        optimizer.step(objective, theta + 1e-3, optimizer.start(theta))
+    theta, state, _ = optimizer.step(objective, theta, optimizer.start(theta))
+    optimizer.step(objective, theta, state)
+    with pytest.raises(ValueError, match="start the optimiser from the parameters that it steps from"):
+        optimizer.step(objective, theta + 1e-3, state)

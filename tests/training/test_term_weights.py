@@ -107,3 +107,13 @@ def test_unusable_settings_are_refused(rule, bad):
 def test_the_kernel_needs_a_rule_for_jacobians():
     with pytest.raises(ValueError, match="NeuralTangentKernel: differentiation must be"):
         NeuralTangentKernel(differentiation=3)
+
+
+def test_the_kernel_takes_networks_that_are_no_layers():
+    # 40 parameters squared are more than outer products differentiate one by one: d (theta_i^2 x) = 2 theta_i x.
+    def squares(theta, points, extras):
+        return (torch.square(theta) * points).sum(1, keepdim=True)
+
+    theta = torch.ones(40, dtype=DOUBLE)
+    groups = [group(squares, tensor([1.0]), 1, Kind.EQUATION), group(squares, tensor([3.0]), 1, Kind.CONDITION)]
+    torch.testing.assert_close(NeuralTangentKernel().targets(groups, theta), tensor(10.0, 10 / 9))

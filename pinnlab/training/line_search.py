@@ -73,8 +73,8 @@ class StrongWolfe:
                 return trial, used
             if trial.slope > 0:
                 return self._zoom(evaluate, start, trial, best, used)
-            step = length - best.length
-            length = min(max(_cubic_minimum(best, trial), length + step), 10 * length)
+            # At least doubled: constant steps from a small first length would use up the evaluations.
+            length = min(max(_cubic_minimum(best, trial), 2 * length), 10 * length)
             best = trial
         return (best if best.loss < start.loss else None), self.evaluations
 

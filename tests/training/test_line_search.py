@@ -81,3 +81,16 @@ def test_rounding_of_the_loss_does_not_stop_a_falling_slope():
 def test_unusable_settings_are_refused(settings):
     with pytest.raises(ValueError, match="StrongWolfe"):
         StrongWolfe(**settings)
+
+
+def test_a_small_first_length_grows_geometrically():
+    # The slope steepens at first, so that no cubic sees the minimum ahead.
+    def loss(t):
+        return math.sin(3 * t + 1) + (t - 1) ** 2
+
+    def slope(t):
+        return 3 * math.cos(3 * t + 1) + 2 * (t - 1)
+
+    trial, used = found(loss, slope, 2.0**-7, StrongWolfe())
+    assert abs(trial.slope) <= 0.9 * abs(slope(0))
+    assert used <= 12

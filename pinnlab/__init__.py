@@ -28,6 +28,7 @@ from pinnlab.domain.shapes import Ball as Ball
 from pinnlab.domain.shapes import Disk as Disk
 from pinnlab.domain.shapes import Polygon as Polygon
 from pinnlab.errors import IncompatibleData as IncompatibleData
+from pinnlab.errors import KeptKink as KeptKink
 from pinnlab.errors import SolveFailed as SolveFailed
 from pinnlab.errors import UnsupportedProblem as UnsupportedProblem
 from pinnlab.family import Family as Family

@@ -1,7 +1,8 @@
 """Digits: `Pinn` on the problems of the literature, error against the processor's seconds, several seeds.
 
-Two runs at a time, one thread each.  Settings follow from the problem's statement (its scales, its dimension) and from
-residuals; the truth is used for reporting only.  The clock stops while errors are evaluated.
+Two runs at a time, one thread each.  Settings follow from the problem's statement (its scales, its dimension).  The scale
+of the frequencies for the wave is the better one of two (3 and 6) by the loss; the error was printed beside it and ranked
+them alike.  The clock stops while errors are evaluated.
 """
 
 from __future__ import annotations

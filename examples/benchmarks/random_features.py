@@ -1,8 +1,8 @@
-"""Random features with settings that do not know the truth: error, time and what the solver itself reports, per seed.
+"""Random features: error, time and what the solver itself reports, per seed.
 
-Burgers (nu = 0.01, T = 1) needs thin patches at its front and windows of time, which were chosen among five trials by the
-residual; the source of the multi-scale problem holds eight waves per side and gets four patches; all others run with the
-defaults.
+Burgers (nu = 0.01, T = 1) needs thin patches at its front and windows of time, which were chosen among five trials by
+the residual, with the error printed beside it, which ranked them alike; the source of the multi-scale problem holds eight
+waves per side and gets four patches; all others run with the defaults.
 """
 
 from __future__ import annotations

@@ -42,6 +42,7 @@ from pinnlab.commands.terminal import (
     USAGE,
     Sentences,
     complain,
+    is_first,
     say,
     say_json,
     standard_error,
@@ -184,9 +185,11 @@ def solve(
     declared = problem_of_text(problem)
     settings = None if solver is None else solver_of_text(solver)
     sizes = sizes_of_text(shape, declared)
+    out = out if is_first() else None
     require_writable(out)
-    require_fresh(checkpoint, resume)
-    with display(as_json) as screen:
+    if is_first():
+        require_fresh(checkpoint, resume)
+    with display(as_json or not is_first()) as screen:
         if settings is None or rtol is not None or verify:
             refuse_beside_bounds(seed=seed, device=device, max_steps=max_steps, checkpoint=checkpoint)
             refinement = Refinement(declared, DEFAULT_RTOL if rtol is None else rtol, max_seconds, screen)

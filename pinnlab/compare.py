@@ -51,6 +51,7 @@ class Row:
         dtype: Its arithmetic.
         parameters: Values of the problem's parameters.
         end: End of the time interval, or None if steady.
+        note: What to know of how the run ended.
     """
 
     problem: str
@@ -67,6 +68,7 @@ class Row:
     dtype: str
     parameters: dict[str, float]
     end: float | None
+    note: str = ""
 
     @property
     def text(self) -> str:
@@ -114,7 +116,7 @@ class Comparison:
         return a.value < b.value
 
     def table(self) -> Table:
-        """The rows as a rich table, one line per solver; refusals with their reasons below it."""
+        """The rows as a rich table, one line per solver; refusals with their reasons, and notes, below it."""
         from rich.box import SIMPLE_HEAD
         from rich.markup import escape
         from rich.table import Table
@@ -129,16 +131,18 @@ class Comparison:
         for heading in (*metrics, "seconds", "status", "run on"):
             # Numbers are never cut off, however narrow the terminal is.
             table.add_column(heading.replace("_", "\n"), no_wrap=True)
-        refusals = []
+        below = []
         for name in dict.fromkeys(r.solver for r in self.rows):
             mine = {r.metric: r for r in self.rows if r.solver == name}
             first = mine[metrics[0]]
             if first.value is None:
-                refusals.append(f"{name}: {first.text}")
+                below.append(f"{name}: {first.text}")
+            if first.note:
+                below.append(f"{name}: {first.note}")
             errors = ["n/a" if m not in mine or mine[m].value is None else mine[m].text for m in metrics]
             seconds = "" if first.seconds is None else f"{first.seconds:.2f}"
             table.add_row(escape(name), *errors, seconds, first.status, f"{first.device}\n{first.dtype}".strip())
-        table.caption = escape("\n".join(refusals)) or None
+        table.caption = escape("\n".join(below)) or None
         return table
 
     def times_table(self) -> Table:
@@ -289,6 +293,7 @@ def _measured(
                 seconds=solution.seconds,
                 device=solution.device,
                 dtype=solution.dtype,
+                note=solution.note,
             )
         )
     return rows

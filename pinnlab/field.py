@@ -286,12 +286,14 @@ class GridField(Field):
     Attributes:
         axes: One interpolator per coordinate.
         values: Nodal values `(unknowns, n_1, n_2, …)`.
+        learned: What a file tells of parameters that were unknown.
     """
 
     problem: Problem
     axes: tuple[Interpolator, ...] = field(repr=False)
     values: np.ndarray = field(repr=False)
     orders: tuple[int, ...] = ()
+    learned: Mapping[str, Estimate] = field(default_factory=dict, repr=False)
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """Interpolate at `points (n, dim)`."""
@@ -302,6 +304,11 @@ class GridField(Field):
     def reached(self) -> float | None:
         """The last time of a run in progress, or of a stored one."""
         return None if self.problem.time is None else last_time(self.axes[0])
+
+    @property
+    def parameters(self) -> Mapping[str, Estimate]:
+        """What was learned about each unknown parameter, of a stored run."""
+        return self.learned
 
     def on_axes(self, axes: Sequence[np.ndarray]) -> Grid:
         """Values on a tensor grid, one axis at a time."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pinnlab.forms.ansatz import Ansatz, Hoisted
 from pinnlab.forms.evaluate import Program
+from pinnlab.networks.architecture import Headed
 from pinnlab.numerics.derivatives import DerivativePlan, Derivatives
 from pinnlab.numerics.taylor import TaylorMode
 from pinnlab.symbols import Expr, Normal, Parameter, UnknownFunction, UnknownSlope, unknown_functions_of
@@ -61,6 +62,19 @@ class Trained:
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         """The shapes of the blocks that theta starts with."""
         return tuple(shape for p in self.networks for shape in p.shapes)
+
+    @property
+    def last_layer(self) -> tuple[int, int]:
+        """The first entry of theta that belongs to the linear layer a `Headed` network ends in, and the one after."""
+        if not isinstance(self.network.network, Headed):
+            return (0, 0)
+        held = dict(self.network.network.named_parameters())
+        layer = list(self.network.network.head.parameters())
+        inside = [any(held[name] is p for p in layer) for name in self.network.names]
+        if not any(inside):
+            return (0, 0)
+        first, after = inside.index(True), len(inside) - inside[::-1].index(True)
+        return (sum(self.network.sizes[:first]), sum(self.network.sizes[:after])) if all(inside[first:after]) else (0, 0)
 
     def start(self) -> Tensor:
         """The networks' present parameters and the guesses, (P,)."""

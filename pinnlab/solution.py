@@ -27,7 +27,7 @@ from pinnlab.numerics.lagrange import LagrangeSpace
 from pinnlab.problem import Problem
 from pinnlab.settings import describe
 from pinnlab.solver import Solver, Status
-from pinnlab.training.estimate import numbers_of
+from pinnlab.training.estimate import estimates_of, numbers_of
 
 if TYPE_CHECKING:
     import xarray
@@ -85,6 +85,7 @@ class Solution:
         device: Where it ran.
         dtype: Floating-point type of the arithmetic.
         failure: Why it DIVERGED; the field is then that of the last good state.
+        note: What to know of how it ended, such as that training stalled before its budget was spent.
     """
 
     problem: Problem
@@ -98,6 +99,7 @@ class Solution:
     device: str = "cpu"
     dtype: str = "float64"
     failure: str = ""
+    note: str = ""
 
     @property
     def error_bound(self) -> float | None:
@@ -268,6 +270,7 @@ class Solution:
             "machine": platform.machine(),
             "status": self.status.value,
             "failure": self.failure,
+            "note": self.note,
             "seconds": repr(self.seconds),
             "seed": str(self.seed),
             "device": self.device,
@@ -303,14 +306,12 @@ def from_contents(contents: Contents) -> Solution:
     Raises:
         ValueError: If the stored problem and the stored fields do not belong together.
     """
-    problem, told = Problem.from_json(contents.problem_json), contents.provenance
+    problem, told, mesh = Problem.from_json(contents.problem_json), contents.provenance, contents.mesh
     _require_fields(problem, contents)
     return Solution(
         problem=problem,
         solver=json.loads(contents.solver_json),
-        field=_grid_field(problem, contents)
-        if contents.mesh is None
-        else _mesh_field(problem, contents, contents.mesh),
+        field=_grid_field(problem, contents) if mesh is None else _mesh_field(problem, contents, mesh),
         status=Status(told.get("status", "done")),
         seconds=float(told.get("seconds", "nan")),
         history=dict(contents.history),
@@ -319,6 +320,7 @@ def from_contents(contents: Contents) -> Solution:
         device=told.get("device", "unknown"),
         dtype=told.get("dtype", "unknown"),
         failure=told.get("failure", ""),
+        note=told.get("note", ""),
     )
 
 
@@ -355,7 +357,8 @@ def _grid_field(problem: Problem, contents: Contents) -> GridField:
     kinds: dict[str, Callable[[np.ndarray], Interpolator]] = {c.name: stored_axis for c in problem.coordinates}
     if contents.time is not None:
         kinds[contents.time] = Snapshots
-    return GridField(problem, tuple(kind(contents.axes[name]) for name, kind in kinds.items()), values)
+    axes = tuple(kind(contents.axes[name]) for name, kind in kinds.items())
+    return GridField(problem, axes, values, learned=estimates_of(contents.metrics))
 
 
 def _mesh_field(problem: Problem, contents: Contents, cells: Cells) -> MeshField:
@@ -371,7 +374,7 @@ def _mesh_field(problem: Problem, contents: Contents, cells: Cells) -> MeshField
     stored = [np.asarray(contents.fields[name], float)[..., place] for name in problem.names]
     values = tuple(v[None] if steady else v for v in stored)
     time = None if contents.time is None else Snapshots(contents.axes[contents.time])
-    return MeshField(problem, (space,) * len(values), values, time)
+    return MeshField(problem, (space,) * len(values), values, time, learned=estimates_of(contents.metrics))
 
 
 def _bound_numbers(bound: ErrorBound) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -14,13 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from pinnlab.errors import SolveFailed
+from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.field import Field
 from pinnlab.files import checkpoint as files
 from pinnlab.problem import Problem
 from pinnlab.settings import describe
 from pinnlab.solution import Solution
 from pinnlab.solver import Method, Solver, Status
+from pinnlab.training.ranks import Ranks
 
 # A checkpoint is written after the first step, then whenever this many seconds have passed, but so seldom that
 # writing takes at most this share of the time.
@@ -75,6 +77,10 @@ def solve(
 ) -> Solution:
     """Run `solver` on `problem` until it is done, diverges, or has spent its budget.
 
+    Under torchrun a solver that works on several ranks, such as `Pinn`, connects them while it runs.  All of them
+    must call `solve` with the same arguments, and get the same solution; the clock is that of rank 0, which alone
+    writes the checkpoint.  Monitors are called on every rank.
+
     Args:
         problem: What to solve.
         solver: The settings of a method.
@@ -88,25 +94,46 @@ def solve(
 
     Raises:
         UnsupportedProblem: If the solver cannot take the problem.
-        ValueError: If `solver` is none, or the checkpoint is damaged or of another run.
+        ValueError: If `solver` is none, the checkpoint is damaged or of another run, or the ranks differ in what
+            they were asked for.
         Interrupted: If the run is interrupted from the keyboard; it holds what was reached.
     """
     if not isinstance(solver, Solver):
         raise ValueError(f"solve: solver must be the settings of a method such as Etdrk4(points=64), got {solver!r}")
     if resume and checkpoint is None:
         raise ValueError("solve: resume=True needs checkpoint=FILE")
-    method = _compiled(problem, solver, device)
-    keeper = None if checkpoint is None else _Keeper(checkpoint, problem, solver, seed)
-    run = _Run(method, method.init(seed))
-    if resume and keeper is not None and os.path.exists(checkpoint):  # type: ignore[arg-type]
-        keeper.restore(run)
-    try:
-        _loop(run, max_steps, max_seconds, keeper, monitors)
-    except KeyboardInterrupt:
-        if not run.step:
-            raise
-        raise Interrupted(run.solution(problem, solver, seed)) from None
-    return run.solution(problem, solver, seed)
+    chosen = resolve_device(device)
+    with solver.running(chosen):
+        method = _compiled(problem, solver, chosen, device == "auto")
+        run = _Run(method, method.init(seed))
+        keeper = None if checkpoint is None else _Keeper(checkpoint, _identity(problem, solver, seed))
+        if resume and keeper is not None and os.path.exists(checkpoint):  # type: ignore[arg-type]
+            keeper.restore(run)
+        if method.ranks.size > 1:
+            _require_one_run(method.ranks, [_identity(problem, solver, seed), max_steps, run.step])
+        try:
+            _loop(run, max_steps, max_seconds, keeper, monitors)
+        except KeyboardInterrupt:
+            if not run.step:
+                raise
+            raise Interrupted(run.solution(problem, solver, seed)) from None
+        return run.solution(problem, solver, seed)
+
+
+def _identity(problem: Problem, solver: Solver, seed: int) -> dict[str, object]:
+    return {"problem": problem.sha256, "solver": json.dumps(describe(solver)), "seed": seed}
+
+
+def _require_one_run(ranks: Ranks, asked: Sequence[object]) -> None:
+    """Refuse to mix runs: ranks that differ in what they were asked for, or in where their checkpoint stands."""
+    # Six bytes are a number that a float holds exactly.
+    mine = float(int.from_bytes(hashlib.sha256(json.dumps(asked).encode()).digest()[:6], "big"))
+    others = ranks.summed(torch.tensor(abs(mine - ranks.agreed_number(mine)), device=ranks.device))
+    if float(others):
+        raise ValueError(
+            "solve: the ranks differ in problem, solver, seed, max_steps or the step of their checkpoint; give all of "
+            "them the same and a checkpoint that all can read, or start independent runs without torchrun"
+        )
 
 
 def resolve_device(device: str) -> torch.device:
@@ -126,14 +153,12 @@ def resolve_device(device: str) -> torch.device:
     return found
 
 
-def _compiled(problem: Problem, solver: Solver, device: str) -> Method[Any]:
-    from pinnlab.errors import UnsupportedProblem
-
-    chosen = resolve_device(device)
+def _compiled(problem: Problem, solver: Solver, chosen: torch.device, elsewhere: bool) -> Method[Any]:
+    """The method on the device, or on the CPU if it does not run there and may run elsewhere."""
     try:
         return solver.compile(problem, chosen)
     except UnsupportedProblem:
-        if device != "auto" or chosen.type == "cpu":
+        if not elsewhere or chosen.type == "cpu":
             raise
         return solver.compile(problem, torch.device("cpu"))
 
@@ -166,6 +191,7 @@ class _Run:
             device=str(self.method.device),
             dtype=self.method.dtype,
             failure=self.failure,
+            note=self.method.note(self.state),
         )
 
 
@@ -186,7 +212,8 @@ def _loop(
                 state, scalars = run.method.step(run.state)
         except SolveFailed as error:
             failure, scalars = str(error), {}
-        run.seconds += time.perf_counter() - start
+        # One clock for all ranks, or they would not stop together.
+        run.seconds = run.method.ranks.agreed_number(run.seconds + time.perf_counter() - start)
         bad = [name for name, value in scalars.items() if not math.isfinite(value)]
         if failure is not None or bad:
             run.status = Status.DIVERGED
@@ -214,9 +241,9 @@ def _spent(run: _Run, max_steps: int | None, max_seconds: float | None) -> bool:
 class _Keeper:
     """Writes and reads the checkpoint of one run."""
 
-    def __init__(self, path: str | os.PathLike[str], problem: Problem, solver: Solver, seed: int) -> None:
+    def __init__(self, path: str | os.PathLike[str], identity: Mapping[str, object]) -> None:
         self._path = path
-        self._identity = {"problem": problem.sha256, "solver": json.dumps(describe(solver)), "seed": seed}
+        self._identity = dict(identity)
         self._due = 0.0
 
     def after_step(self, run: _Run) -> None:
@@ -224,6 +251,8 @@ class _Keeper:
             self.save(run)
 
     def save(self, run: _Run) -> None:
+        if run.method.ranks.number:
+            return
         start = time.monotonic()
         columns = run.columns()
         extra = {"identity": self._identity, "step": run.step, "seconds": run.seconds, "history": columns}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import enum
 import re
 from typing import Generic, Self, TypeVar
@@ -12,6 +13,7 @@ import torch
 from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.field import Field
 from pinnlab.problem import Problem
+from pinnlab.training.ranks import ALONE, Ranks
 
 State = TypeVar("State")
 
@@ -35,10 +37,12 @@ class Method(abc.ABC, Generic[State]):
     Attributes:
         device: Where the arithmetic runs.
         dtype: Its floating-point type.
+        ranks: The processes that take its steps together.
     """
 
     device: torch.device = CPU
     dtype: str = "float64"
+    ranks: Ranks = ALONE
 
     @abc.abstractmethod
     def init(self, seed: int) -> State:
@@ -59,6 +63,10 @@ class Method(abc.ABC, Generic[State]):
     def field(self, state: State) -> Field:
         """The current answer, valid at any time after `init`."""
 
+    def note(self, state: State) -> str:
+        """What its user should know of how it ended and could do about it; "" if there is nothing."""
+        return ""
+
 
 class Solver(abc.ABC):
     """The settings of one numerical method: a frozen dataclass that prints, compares and serialises."""
@@ -70,6 +78,10 @@ class Solver(abc.ABC):
         Raises:
             UnsupportedProblem: If this method cannot represent `problem` or does not run on `device`.
         """
+
+    def running(self, device: torch.device) -> contextlib.AbstractContextManager[None]:
+        """What is open while `solve` compiles and runs it on `device`, such as connections; nothing for most."""
+        return contextlib.nullcontext()
 
 
 class Refinable(Solver):

@@ -289,6 +289,13 @@ def test_tables_have_a_line_for_each_solver(shipped):
     assert "1e-01" in text
 
 
+def test_notes_are_told_below_the_table_and_in_json():
+    noted = replace(with_error(1e-3), note="training [stalled]")
+    found = compare(DECAY, {"a": noted, "b": with_error(1e-2)})
+    assert str(found.table().caption).replace("\\", "") == "a: training [stalled]"
+    assert {r["solver"]: r["note"] for r in json.loads(found.to_json())} == {"a": "training [stalled]", "b": ""}
+
+
 def test_a_reference_solution_may_be_compared_itself(shipped):
     problem = shipped["advection"]
     truth = reference(problem, 1e-3)

@@ -34,6 +34,7 @@ from pinnlab.meshing.structured import box_mesh
 from pinnlab.numerics.lagrange import LagrangeSpace
 from pinnlab.solution import ErrorBound, Solution, _stepwise_maximum, default_shape, from_contents, values_of
 from pinnlab.solvers.method_of_lines import MethodOfLines
+from pinnlab.training.estimate import Estimate, numbers_of
 
 t, x, y = sp.symbols("t x y", real=True)
 
@@ -131,6 +132,12 @@ def test_a_diverged_solution_says_why_also_when_read_back(burgers, tmp_path):
     with pytest.raises(SolveFailed, match="largest became non-finite in step 4"):
         Solution.from_hdf5(tmp_path / "u.hdf").checked()
     assert burgers.checked() is burgers
+
+
+def test_a_note_is_there_also_when_read_back(burgers, tmp_path):
+    assert burgers.note == ""
+    replace(burgers, note="training stalled").to_hdf5(tmp_path / "u.hdf", (5, 33))
+    assert Solution.from_hdf5(tmp_path / "u.hdf").note == "training stalled"
 
 
 def test_a_file_of_another_problem_is_refused(burgers, shipped):
@@ -264,6 +271,15 @@ def test_an_evolution_on_a_mesh_comes_back_from_its_file(tmp_path, dim, degree):
     # At nodes, by hand.
     space = copy.field.spaces[0]
     np.testing.assert_allclose(copy.field.at(np.array([1.5]), space.nodes)[0, 0], 1.5**3 * (space.nodes**degree).sum(1))
+
+
+def test_what_was_learned_of_parameters_comes_back_on_a_mesh_too():
+    learned = {"k": Estimate(1.0, 0.5, (0.0, 2.0), 0.25)}
+    made = heat_on_a_mesh(1, 1).contents()
+    field = from_contents(replace(made, metrics=numbers_of(learned))).field
+    assert isinstance(field, MeshField)
+    assert field.parameters == learned
+    assert from_contents(made).field.parameters == {}
 
 
 def test_a_mesh_on_a_box_may_be_sampled_on_a_grid_instead(tmp_path):

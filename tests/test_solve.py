@@ -83,6 +83,9 @@ class WalkMethod(Method[WalkState]):
     def field(self, state):
         return Constant(self.problem, state.value)
 
+    def note(self, state):
+        return f"walked {state.steps} steps"
+
 
 def run(solver=None, **keywords):
     return solve(PROBLEM, Walk() if solver is None else solver, **({"device": "cpu"} | keywords))
@@ -108,6 +111,11 @@ def test_a_solve_runs_until_its_method_is_done():
     assert (solution.seed, solution.device, solution.dtype, solution.failure) == (0, "cpu", "float64", "")
     assert solution.problem is PROBLEM
     assert solution.solver == Walk()
+
+
+def test_a_solution_has_the_note_of_its_method_at_the_end():
+    assert run(Walk(steps=3)).note == "walked 3 steps"
+    assert Method.note(WalkMethod(Walk(), PROBLEM, CPU), None) == ""
 
 
 def test_seconds_grow_and_do_not_count_monitors(monkeypatch):

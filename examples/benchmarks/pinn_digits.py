@@ -70,7 +70,6 @@ def work(order: dict) -> None:
 
     from pinnlab import solve
     from pinnlab.compare import ErrorMonitor
-    from pinnlab.reference import error_against
 
     torch.set_num_threads(1)
     case = cases()[order["name"]]
@@ -79,18 +78,23 @@ def work(order: dict) -> None:
     found = solve(
         problem, case.solver, seed=order["seed"], device="cpu", max_seconds=order["seconds"], monitors=[monitor]
     )
-    known = ~np.isnan(found.history["relative_l2"]) if "relative_l2" in found.history else np.zeros(0, bool)
-    result = {
-        **order,
-        "bound": bound,
-        "parameters": trained_numbers(case.solver, problem),
-        "times": found.history["seconds"][known].tolist(),
-        "errors": found.history["relative_l2"][known].tolist(),
+    about = {"bound": bound, "parameters": trained_numbers(case.solver, problem)}
+    print(json.dumps(order | about | outcome(found, exact)))
+
+
+def outcome(found, exact) -> dict:
+    """What is told of a run: its errors over time, the last of them on more points, and how it ended."""
+    from pinnlab.reference import error_against
+
+    rows = zip(found.history.get("seconds", ()), found.history.get("relative_l2", ()), strict=False)
+    curve = [(float(t), float(e)) for t, e in rows if not np.isnan(e)]
+    return {
+        "times": [t for t, _ in curve],
+        "errors": [e for _, e in curve],
         "final": error_against(found.field, exact)["relative_l2"],
         "status": found.status.name,
         "spent": found.seconds,
     }
-    print(json.dumps(result))
 
 
 def trained_numbers(solver, problem) -> int:
@@ -100,15 +104,15 @@ def trained_numbers(solver, problem) -> int:
     return len(solver.compile(problem).init(0).theta) if isinstance(solver, Pinn) else 0
 
 
-def run(order: dict) -> dict:
+def run(order: dict, script: str = __file__) -> dict:
+    """One run in a process of its own: `script` is handed the order as JSON and prints the result as JSON."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, __file__, json.dumps(order)], capture_output=True, text=True, env=environment
-    )
+    done = subprocess.run([sys.executable, script, json.dumps(order)], capture_output=True, text=True, env=environment)
     if done.returncode:
         raise SystemExit(f"{order}\n{done.stderr[-3000:]}")
     result = json.loads(done.stdout.splitlines()[-1])
-    print(f"{order['name']}, seed {order['seed']}: {result['final']:.1e} after {result['spent']:.0f} s", flush=True)
+    what = f"{order.get('label', order['name'])}, seed {order['seed']}"
+    print(f"{what}: {result['final']:.1e} after {result['spent']:.0f} s", flush=True)
     return result
 
 

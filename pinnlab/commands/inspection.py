@@ -26,11 +26,9 @@ from pinnlab.problem import Problem
 from pinnlab.reference import CrossCheck, error_against
 from pinnlab.solution import ErrorBound, Solution
 from pinnlab.symbols import Expr
+from pinnlab.training.estimate import Estimate, estimates_of
 
 Form = dict[str, Any]
-
-# How a file names the estimate of an unknown parameter and its standard error.
-PARAMETER, STANDARD_ERROR = "parameter_", "_standard_error"
 
 
 def describe_problem(problem: Problem) -> dict[str, Any]:
@@ -137,11 +135,9 @@ def describe_solution(solution: Solution) -> dict[str, Any]:
         "seed": solution.seed,
         "device": solution.device,
         "dtype": solution.dtype,
+        "note": solution.note,
         "last": {name: value for name, value in last.items() if name not in ("step", "seconds", "relative_l2")},
-        "learned": {
-            name: {"value": e.value, "standard_error": e.standard_error, "lower": e.interval[0], "upper": e.interval[1]}
-            for name, e in solution.field.parameters.items()
-        },
+        "learned": _learned(solution.field.parameters),
         "bound": None if bound is None else _bound(bound),
         "errors": None if exact is None else error_against(solution.field, exact),
     }
@@ -210,7 +206,7 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         "mesh": None if contents.mesh is None else _mesh(contents.mesh),
         "fields": {n: {"shape": list(s), "dtype": str(contents.fields[n].dtype)} for n, s in shapes.items()},
         "bounds": {name: float(np.max(b)) for name, b in bounds.items() if b.size},
-        "learned": _learned(contents.metrics),
+        "learned": _learned(estimates_of(contents.metrics)),
         "metrics": dict(contents.metrics),
         "history": _history(contents.history),
         "provenance": dict(contents.provenance),
@@ -229,14 +225,11 @@ def _mesh(cells: Cells) -> dict[str, Any]:
     }
 
 
-def _learned(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:
-    """The estimates of unknown parameters, from the numbers of a file."""
-    names = [k.removesuffix(STANDARD_ERROR).removeprefix(PARAMETER) for k in metrics if k.endswith(STANDARD_ERROR)]
-    keys = {"value": "", "standard_error": STANDARD_ERROR, "lower": "_lower", "upper": "_upper"}
+def _learned(found: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
+    """The estimates of unknown parameters, as numbers."""
     return {
-        name: {key: metrics[f"{PARAMETER}{name}{suffix}"] for key, suffix in keys.items()}
-        for name in names
-        if all(f"{PARAMETER}{name}{suffix}" in metrics for suffix in keys.values())
+        name: {"value": e.value, "standard_error": e.standard_error, "lower": e.interval[0], "upper": e.interval[1]}
+        for name, e in found.items()
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -44,6 +45,11 @@ class Sentences(TyperGroup):
                 raise typer.Exit(INTERRUPTED) from None
 
 
+def is_first() -> bool:
+    """Whether this process tells and writes the result: alone, or rank 0 of those that torchrun has started."""
+    return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ.get("RANK") == "0"
+
+
 def complain(sentence: str) -> None:
     """One line on stderr."""
     typer.echo(f"pinnlab: {' '.join(sentence.split())}", err=True)
@@ -51,17 +57,18 @@ def complain(sentence: str) -> None:
 
 def say(text: str = "") -> None:
     """A line of the result on stdout."""
-    typer.echo(text)
+    if is_first():
+        typer.echo(text)
 
 
 def say_json(data: Any) -> None:
     """The result on stdout as JSON; numbers that are not finite, which JSON has not, become null."""
-    typer.echo(json.dumps(_finite(data), allow_nan=False))
+    say(json.dumps(_finite(data), allow_nan=False))
 
 
 def standard_output() -> Console:
     """For tables."""
-    return Console(highlight=False)
+    return Console(highlight=False, quiet=not is_first())
 
 
 def standard_error() -> Console:

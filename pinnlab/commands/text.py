@@ -37,6 +37,8 @@ def solution_lines(data: Mapping[str, Any]) -> list[str]:
         f"{data['problem']} by {call(data['solver'])}",
         f"{ENDINGS[data['status']]} after {data['seconds']:.2f} s and {steps}, {data['device']}, {data['dtype']}",
     ]
+    if data["note"]:
+        lines.append(f"note: {data['note']}")
     if data["last"]:
         lines.append("last step: " + ", ".join(f"{k} {v:.4g}" for k, v in data["last"].items() if v is not None))
     lines += learned_lines(data["learned"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from pinnlab.domain.base import Domain
+from pinnlab.domain.box import Box
 from pinnlab.domain.evolution import Evolution
 from pinnlab.domain.mesh_domain import MeshDomain
 from pinnlab.domain.shape import Shape
@@ -58,6 +60,25 @@ def spread_on_piece(domain: Domain, piece: str, n: int, rng: np.random.Generator
     points, normals = domain.sample_piece(piece, CANDIDATES * n, rng)
     taken = farthest_first(points / np.where(high > low, high - low, 1.0), n)
     return points[taken], normals[taken]
+
+
+def quasi_random_on_piece(
+    domain: Domain, piece: str, n: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points `(n, dim)` on a piece of the boundary with outward normals: scrambled Sobol points on sides of a box.
+
+    On other domains they are independent.  An evolution over a box is a box.
+    """
+    region = domain.region if isinstance(domain, Evolution) else domain
+    points, normals = domain.sample_piece(piece, n, rng)
+    free = np.flatnonzero(normals[0] == 0)
+    if isinstance(region, Box) and len(free):
+        from scipy.stats import qmc
+
+        low, high = bounding_box(domain)
+        unit = qmc.Sobol(len(free), scramble=True, rng=rng).random_base2(math.ceil(math.log2(n)))[:n]
+        points[:, free] = low[free] + (high - low)[free] * unit
+    return points, normals
 
 
 def farthest_first(points: np.ndarray, n: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from pinnlab.field import Field, Grid, Interpolator, checked_points, last_time
 from pinnlab.numerics.lagrange import LagrangeSpace
 from pinnlab.numerics.tensor import scattered_interpolate
 from pinnlab.problem import Problem
+from pinnlab.training.estimate import Estimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +26,7 @@ class MeshField(Field):
             interpolator in time that takes values and rates, both are stacked along the first axis.
         time: Interpolation between the nt states; None for a steady problem.
         orders: Orders of the partial derivative that it stands for.
+        learned: What a file tells of parameters that were unknown.
 
     Raises:
         ValueError: If the values do not fit the spaces.
@@ -35,6 +37,7 @@ class MeshField(Field):
     values: tuple[np.ndarray, ...] = field(repr=False)
     time: Interpolator | None = field(default=None, repr=False)
     orders: tuple[int, ...] = ()
+    learned: Mapping[str, Estimate] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if not len(self.spaces) == len(self.values) == len(self.problem.unknowns):
@@ -61,6 +64,11 @@ class MeshField(Field):
     def reached(self) -> float | None:
         """The last time of a run in progress, or of a stored one."""
         return last_time(self.time)
+
+    @property
+    def parameters(self) -> Mapping[str, Estimate]:
+        """What was learned about each unknown parameter, of a stored run."""
+        return self.learned
 
     def at(self, times: np.ndarray, points: np.ndarray) -> np.ndarray:
         """Values `(unknowns, m, n)` at the product of `times (m,)` and `points (n, space)`.

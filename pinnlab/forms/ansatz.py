@@ -15,6 +15,7 @@ from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.logic.boolalg import BooleanFunction
 
 from pinnlab.domain.box import Box
+from pinnlab.domain.even_points import bounding_box
 from pinnlab.domain.shape import Shape
 from pinnlab.errors import KeptKink, UnsupportedProblem
 from pinnlab.forms.blending import blended
@@ -27,6 +28,8 @@ from pinnlab.lint import CORNER_TOLERANCE
 from pinnlab.problem import Problem
 from pinnlab.symbols import Expr, Normal, with_values
 
+# Data are known no better than to so many units in the last place of their coordinates: sin(pi x) is not 0 at 2.
+ROUNDED_UNITS = 8
 # Operations in the interpolant of data on the sides of a box, beyond which its derivatives cost more than the network.
 LARGEST_LIFT = 5_000
 # Beyond this many, multiplying out takes too long for the chance that nothing is left.
@@ -246,15 +249,21 @@ def _require_data_met(problem: Problem, given: Sequence[Dirichlet], lift: Expr) 
     if problem.unknown_functions or any(p.is_unknown for p in problem.parameters):
         return
     gaps: dict[str, float] = {}
-    size = 0.0
+    size = rounding = 0.0
+    low, high = bounding_box(problem.spacetime)
+    unit = ROUNDED_UNITS * np.finfo(float).eps * np.maximum(np.abs(low), np.abs(high))
     for row in given:
         points, _ = problem.spacetime.sample_piece(row.piece, 64, np.random.default_rng(0))
         built_in = sp.diff(lift, problem.time, row.time_order) if row.time_order else lift
-        gap, value = on_points([built_in - row.value, row.value], problem.coordinates)(points).T
-        gaps[row.piece] = max(gaps.get(row.piece, 0.0), float(np.abs(gap).max()))
+        data = on_points([row.value], problem.coordinates)
+        missed, value = on_points([built_in - row.value], problem.coordinates)(points), data(points)
+        # Inwards, since outside the data may have no values.
+        beside = data(points + unit * np.sign((low + high) / 2 - points))
+        gaps[row.piece] = max(gaps.get(row.piece, 0.0), float(np.abs(missed).max()))
         size = max(size, float(np.abs(value).max()))
+        rounding = max(rounding, float(np.nan_to_num(np.abs(beside - value), posinf=0.0).max()))
     for piece, gap in gaps.items():
-        if gap > CORNER_TOLERANCE * size:
+        if gap > CORNER_TOLERANCE * size + rounding:
             raise UnsupportedProblem(
                 f"Hard on {problem.name!r}: data of {given[0].unknown} disagree where two sides meet, and no smooth "
                 f"function with all of them can be built in (it misses those on {piece!r} by {gap:.3g}); "

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
@@ -14,8 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnlab.domain.bounding import bounding_box
-from pinnlab.domain.box import Box
+from pinnlab.domain.even_points import quasi_random_on_piece
 from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.forms.ansatz import Ansatz, Constraints, Hard
 from pinnlab.forms.jumps import require_continuous_fluxes
@@ -25,17 +25,22 @@ from pinnlab.networks.mlp import Mlp
 from pinnlab.numerics.derivatives import Derivatives
 from pinnlab.numerics.taylor import TaylorMode
 from pinnlab.observations import Observations, weights
+from pinnlab.pinn_domain import inputs_of, region_of
 from pinnlab.pinn_field import PinnField
+from pinnlab.pinn_state import PinnState as PinnState
 from pinnlab.problem import Problem
 from pinnlab.residual_rows import Misfit, Rows, Trained
 from pinnlab.solver import CPU, Method, Solver, Status, completed
+from pinnlab.training.distributed import spread, spread_objective
 from pinnlab.training.divergence import require_finite_step
 from pinnlab.training.estimate import Estimate, Profile, estimates
 from pinnlab.training.fit import fit
 from pinnlab.training.levenberg_marquardt import LevenbergMarquardt
+from pinnlab.training.objective import LeastSquares
 from pinnlab.training.optimizer import Optimizer
 from pinnlab.training.parameters import Parameters
 from pinnlab.training.pointwise import Group, Kind, PointwiseLeastSquares
+from pinnlab.training.ranks import ALONE, Alone, Ranks, current, joined
 from pinnlab.training.row_jacobian import LayerOuterProducts, RowJacobian
 from pinnlab.training.sampled_residual import SampledResidual
 from pinnlab.training.samplers import Region, ResidualAdaptive, Sampler
@@ -49,33 +54,6 @@ IMITATED_POINTS = 8000
 IMITATION_STEPS = 60
 # Above so many trained numbers standard errors are not worked out: they take the square of them in memory.
 MOST_PROFILED = 5000
-
-
-@dataclass
-class PinnState:
-    """Everything that training remembers.
-
-    Attributes:
-        step: Steps done.
-        phase: Which of the optimisers is at work.
-        drawn: Step at which the points were drawn; -1 before the first.
-        theta: The network's parameters, then those of unknown functions and unknown parameters `(P,)`.
-        optimizers: The state of each optimiser.
-        rng: Draws points.
-        interior: Collocation points of the equations `(n, dim)`.
-        pieces: Points and normals of each open condition, one after the other, each `(m, dim)`.
-        balance: The state of the weighting.
-    """
-
-    step: int
-    phase: int
-    drawn: int
-    theta: Tensor
-    optimizers: list[Any]
-    rng: np.random.Generator
-    interior: np.ndarray
-    pieces: list[np.ndarray]
-    balance: Any
 
 
 @dataclass(frozen=True)
@@ -106,6 +84,11 @@ class Pinn(Solver):
             operation that has no Taylor rule `NestedAutograd()`, together with `differentiation=PerPoint()`.
         start: A solver, such as `RandomFeatures()`, whose answer the network imitates before it is trained; that is
             the first step.  None starts from random weights.
+
+    Several processes: `torchrun --nproc-per-node 2 script.py` with a plain `solve` in it spreads the points of every
+    draw over the ranks, which add up their gradients and Gram matrices; losses are those of one process up to the
+    order of summation.  Each rank needs one GPU or, with device="cpu", cores of its own (OMP_NUM_THREADS).  All ranks
+    must call `solve` with the same arguments; those of a `torch.distributed` group that exists already serve as well.
 
     [1] M. Raissi, P. Perdikaris, G. E. Karniadakis, J. Comput. Phys. 378 (2019) 686-707.
     """
@@ -164,9 +147,14 @@ class Pinn(Solver):
         """
         _require_data(self, problem)
         require_continuous_fluxes("Pinn", problem)
-        method = PinnMethod(self, problem, self.constraints.ansatz(problem), device)
+        ranks = current(device)
+        method = PinnMethod(self, problem, self.constraints.ansatz(problem), ranks.device, ranks)
         method.lower()
         return method
+
+    def running(self, device: torch.device) -> AbstractContextManager[None]:
+        """The connection to the other processes of torchrun."""
+        return joined(device)
 
 
 def _require_data(solver: Pinn, problem: Problem) -> None:
@@ -187,6 +175,7 @@ class PinnMethod(Method[PinnState]):
     problem: Problem
     ansatz: Ansatz
     device: torch.device
+    ranks: Ranks = ALONE
 
     def lower(self) -> None:
         """Compile all residuals, so that what cannot be represented is refused before training.
@@ -206,6 +195,7 @@ class PinnMethod(Method[PinnState]):
         """A freshly initialised network; the points are drawn in the first step."""
         generator = torch.Generator(self.device).manual_seed(seed)
         theta = self._built(generator).start()
+        self._require_fits(len(theta))
         optimizers = [o.start(theta) for o in self.solver.phases]
         empty = np.zeros((0, len(self.problem.coordinates)))
         pieces = [empty] * (2 * len(self.ansatz.open_rows))
@@ -216,24 +206,43 @@ class PinnMethod(Method[PinnState]):
         """One step of the optimiser, on points that are redrawn when the sampler says so."""
         if state.step == 0 and self.solver.start is not None:
             return self._imitating(state, self.solver.start)
-        state = self._balanced(self._with_points(state))
+        state, objective = self.prepared(state)
         optimizer = self.solver.phases[state.phase]
-        objective = self._objective(state)
-        theta, inner, scalars = optimizer.step(objective, state.theta, state.optimizers[state.phase])
+        return self.stepped(state, objective, *optimizer.step(objective, state.theta, state.optimizers[state.phase]))
+
+    def prepared(self, state: PinnState) -> tuple[PinnState, PointwiseLeastSquares]:
+        """The state with the points and weights of its next step, and the objective of that step."""
+        state = self._balanced(self._with_points(state))
+        return state, self._objective(state)
+
+    def stepped(
+        self, state: PinnState, objective: LeastSquares, theta: Tensor, inner: Any, scalars: Mapping[str, float]
+    ) -> tuple[PinnState, dict[str, float]]:
+        """The state after the optimiser at work has gone to `theta` and to its own state `inner`.
+
+        Raises:
+            SolveFailed: If a parameter or a scalar is not finite.
+        """
+        theta = self.ranks.agreed(theta)
         require_finite_step(objective, state.theta, theta, scalars)
+        optimizer = self.solver.phases[state.phase]
         optimizers = [*state.optimizers]
         optimizers[state.phase] = inner
         phase = state.phase
         if optimizer.finished(inner) and phase + 1 < len(self.solver.phases):
             phase += 1
             optimizers[phase] = self.solver.phases[phase].start(theta)
-        values = zip(self._trained.symbols, self._trained.values(theta), strict=True)
-        scalars = scalars | {f"parameter_{p.name}": float(v) for p, v in values}
-        return replace(state, step=state.step + 1, phase=phase, theta=theta, optimizers=optimizers), scalars
+        values = zip(self.trained.symbols, self.trained.values(theta), strict=True)
+        scalars = {**scalars, **{f"parameter_{p.name}": float(v) for p, v in values}}
+        scalars |= self.solver.weighting.scalars(self._plain(state), state.balance)
+        done = state.step + 1
+        moved = state.moved if torch.equal(theta, state.theta) else done
+        return replace(state, step=done, phase=phase, theta=theta, optimizers=optimizers, moved=moved), scalars
 
     def _balanced(self, state: PinnState) -> PinnState:
         """With the weights that follow from the present residuals."""
-        return replace(state, balance=self.solver.weighting.update(self._plain(state), state.theta, state.balance))
+        groups = spread(self._plain(state), self.ranks)
+        return replace(state, balance=self.solver.weighting.update(groups, state.theta, state.balance))
 
     def _imitating(self, state: PinnState, solver: Solver) -> tuple[PinnState, dict[str, float]]:
         """The network fitted to the answer of another solver."""
@@ -241,7 +250,7 @@ class PinnMethod(Method[PinnState]):
         rng = copy.deepcopy(state.rng)
         points = self.problem.spacetime.sample(IMITATED_POINTS, rng)
         x, values = (torch.as_tensor(a, dtype=torch.float64, device=self.device) for a in (points, known(points)))
-        rows = Rows.of(self.ansatz, self.ansatz.derivatives((0,) * points.shape[1]), self._trained)
+        rows = Rows.of(self.ansatz, self.ansatz.derivatives((0,) * points.shape[1]), self.trained)
         extras = rows.extras(x, self._no_normals(x))
         optimizer = LevenbergMarquardt(steps=IMITATION_STEPS)
         theta, missed = fit(rows, state.theta, x, extras, values, optimizer, self.solver.differentiation)
@@ -249,20 +258,33 @@ class PinnMethod(Method[PinnState]):
         return replace(state, step=1, theta=theta, optimizers=optimizers, rng=rng), {"imitation": missed}
 
     def status(self, state: PinnState) -> Status:
-        """DONE when the last optimiser is finished."""
+        """DONE when the last optimiser is finished, and other points could not help it."""
         last = state.phase + 1 == len(self.solver.phases)
-        done = last and self.solver.phases[-1].finished(state.optimizers[-1])
+        done = last and self.solver.phases[-1].finished(state.optimizers[-1]) and not self._awaits_points(state)
         return Status.DONE if done else Status.RUNNING
+
+    def note(self, state: PinnState) -> str:
+        """Why the optimiser at work has ended before its budget was spent."""
+        verdict = self.solver.phases[state.phase].verdict(state.optimizers[state.phase])
+        return "" if self._awaits_points(state) else verdict
+
+    def _awaits_points(self, state: PinnState) -> bool:
+        """Whether the last optimiser got somewhere on the present points and then stalled, and others may be drawn."""
+        optimizer, inner = self.solver.phases[-1], state.optimizers[-1]
+        stalled = optimizer.finished(inner) and not optimizer.finished(optimizer.redrawn(inner))
+        return stalled and self.solver.sampler.every > 0 and state.moved > state.drawn
 
     def field(self, state: PinnState) -> PinnField:
         """The network with its conditions."""
         orders = (0,) * len(self.problem.coordinates)
-        infer = partial(self.estimates, state)
-        return PinnField(self.problem, self.ansatz, self._trained, state.theta, infer, orders)
+        # Who asks a field for its estimates need not be all ranks.
+        alone = self if self.ranks.size == 1 else replace(self, ranks=Alone(self.device))
+        infer = partial(alone.estimates, state)
+        return PinnField(self.problem, self.ansatz, self.trained, state.theta, infer, orders)
 
     def estimates(self, state: PinnState) -> Mapping[str, Estimate]:
         """What the data tell about each unknown parameter; see `Estimate` for when only values are known."""
-        symbols = self._trained.symbols
+        symbols = self.trained.symbols
         if not symbols:
             return {}
         data = PointwiseLeastSquares(self._data, self.solver.differentiation)
@@ -273,14 +295,15 @@ class PinnMethod(Method[PinnState]):
                 # Weights that have just begun anew on fresh points say nothing yet, so those at hand serve.
                 at = state if state.drawn >= 0 else self._balanced(self._with_points(state))
                 profile = Profile.of(self._dense_objective(at), data, state.theta, len(symbols))
-        found = estimates(profile, self._trained.bounded, self._trained.free(state.theta))
+        found = estimates(profile, self.trained.bounded, self.trained.free(state.theta))
         return {p.name: e for p, e in zip(symbols, found, strict=True)}
 
     # -- points --------------------------------------------------------------------------------------------
 
     def _with_points(self, state: PinnState) -> PinnState:
         every = self.solver.sampler.every
-        if state.drawn >= 0 and (every == 0 or state.step < state.drawn + every):
+        fresh = state.drawn >= 0 and (every == 0 or state.step < state.drawn + every)
+        if fresh and not self._awaits_points(state):
             return state
         rng = copy.deepcopy(state.rng)
         previous = None if state.drawn < 0 else state.interior
@@ -289,35 +312,40 @@ class PinnMethod(Method[PinnState]):
             # A full set of points is kept, and what has been learned of them with it.
             return replace(state, drawn=state.step, rng=rng)
         pieces = [a for row in self.ansatz.open_rows for a in self._on_piece(row.piece, rng)]
-        state = replace(state, drawn=state.step, rng=rng, interior=interior, pieces=pieces)
+        optimizers = [*state.optimizers]
+        optimizers[state.phase] = self.solver.phases[state.phase].redrawn(optimizers[state.phase])
+        state = replace(state, drawn=state.step, rng=rng, interior=interior, pieces=pieces, optimizers=optimizers)
         return replace(state, balance=self.solver.weighting.redrawn(self._plain(state), state.balance))
 
     def _on_piece(self, piece: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        return quasi_random_on_piece(self.problem.spacetime, piece, self._per_piece, rng)
+
+    @property
+    def _per_piece(self) -> int:
         # The boundary of an interval is a point: it need not be drawn many times.
-        free = len(self.problem.coordinates) - 1
-        return self.problem.spacetime.sample_piece(piece, self.solver.condition_points if free else 1, rng)
+        return self.solver.condition_points if len(self.problem.coordinates) > 1 else 1
+
+    def _require_fits(self, parameters: int) -> None:
+        """Refuse optimisers that lack the memory, later ones too, before the first has done its work."""
+        conditions = self._per_piece * sum(rows.count for rows in self._conditions)
+        count = self.solver.sampler.points * self._equations.count + conditions + sum(map(len, self._data))
+        for optimizer in self.solver.phases:
+            optimizer.require_fits(parameters, count)
 
     @cached_property
     def _region(self) -> Region:
-        lower, upper = (np.array(b) for b in (self._inputs.lower, self._inputs.upper))
-        spacetime = self.problem.spacetime
-        from_unit = (lambda unit: lower + (upper - lower) * unit) if isinstance(self.problem.region, Box) else None
-        return Region(len(lower), spacetime.sample, from_unit, (lower, upper), spacetime.contains)
+        return region_of(self.problem)
 
     def _residual(self, theta: Tensor) -> SampledResidual:
         rows = self._equations
-        return SampledResidual(rows, lambda x: rows.extras(x, self._no_normals(x)), theta, self.solver.differentiation)
+        extras = lambda x: rows.extras(x, self._no_normals(x))  # noqa: E731
+        return SampledResidual(rows, extras, theta, self.solver.differentiation, self.ranks)
 
     # -- objective -----------------------------------------------------------------------------------------
 
     @cached_property
     def _inputs(self) -> Inputs:
-        region, interval = self.problem.region, self.problem.interval
-        bounds = [(interval.start, interval.end)] if interval else []
-        bounds += [(float(a), float(b)) for a, b in zip(*bounding_box(region), strict=True)]
-        wrapped = region.periodic if isinstance(region, Box) else frozenset()
-        periodic = [False] * (interval is not None) + [c in wrapped for c in region.coordinates]
-        return Inputs(tuple(a for a, _ in bounds), tuple(b for _, b in bounds), tuple(periodic))
+        return inputs_of(self.problem)
 
     def _built(self, generator: torch.Generator) -> Trained:
         """Fresh networks, and the unknown parameters."""
@@ -331,22 +359,22 @@ class PinnMethod(Method[PinnState]):
         return Trained.of(network, functions, symbols, self.solver.derivatives)
 
     @cached_property
-    def _trained(self) -> Trained:
+    def trained(self) -> Trained:
         return self._built(torch.Generator(self.device).manual_seed(0))
 
     @cached_property
     def _equations(self) -> Rows:
-        return Rows.of(self.ansatz, self.ansatz.residuals, self._trained)
+        return Rows.of(self.ansatz, self.ansatz.residuals, self.trained)
 
     @cached_property
     def _conditions(self) -> list[Rows]:
-        return [Rows.of(self.ansatz, [e], self._trained) for e in self.ansatz.open_residuals]
+        return [Rows.of(self.ansatz, [e], self.trained) for e in self.ansatz.open_residuals]
 
     @cached_property
     def _observed(self) -> list[Rows]:
         values = self.ansatz.derivatives((0,) * len(self.problem.coordinates))
         sets = (o.columns(self.problem) for o in self.solver.data)
-        return [Rows.of(self.ansatz, [values[i] for i in columns], self._trained) for columns in sets]
+        return [Rows.of(self.ansatz, [values[i] for i in columns], self.trained) for columns in sets]
 
     @cached_property
     def _data(self) -> tuple[Group, ...]:
@@ -374,7 +402,10 @@ class PinnMethod(Method[PinnState]):
         groups = self._plain(state)
         multipliers = self.solver.weighting.multipliers(groups, state.balance)
         weighted = (group.weighted(m) for group, m in zip(groups, multipliers, strict=True))
-        return PointwiseLeastSquares((*weighted, *self._data), self.solver.differentiation, self._trained.shapes)
+        groups = (*weighted, *self._data)
+        layout = (self.trained.shapes, self.trained.last_layer)
+        objective = PointwiseLeastSquares(groups, self.solver.differentiation, *layout)
+        return spread_objective(objective, self.ranks)
 
     def _dense_objective(self, state: PinnState) -> PointwiseLeastSquares:
         """The objective with so many points that the network cannot pass between them from datum to datum."""
@@ -386,7 +417,7 @@ class PinnMethod(Method[PinnState]):
         groups = self._groups(np.concatenate([state.interior, *drawn]), state.pieces)
         factors = self.solver.weighting.multipliers(self._plain(state), state.balance)
         weighted = (g.weighted(f.mean(0, keepdim=True)) for g, f in zip(groups, factors, strict=True))
-        return PointwiseLeastSquares((*weighted, *self._data), self.solver.differentiation, self._trained.shapes)
+        return PointwiseLeastSquares((*weighted, *self._data), self.solver.differentiation, self.trained.shapes)
 
     def _groups(self, interior: np.ndarray, pieces: Sequence[np.ndarray]) -> tuple[Group, ...]:
         groups = [self._group(self._equations, interior, None, "equation", Kind.EQUATION)]

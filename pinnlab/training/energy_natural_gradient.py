@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -153,6 +153,12 @@ class EnergyNaturalGradient(Optimizer[EnergyNaturalGradientState]):
 
     def finished(self, state: EnergyNaturalGradientState) -> bool:  # noqa: D102
         return state.taken >= self.steps or state.stalls >= self.patience
+
+    def require_fits(self, parameters: int, residuals: int) -> None:  # noqa: D102
+        self.model.require_fits(parameters, residuals)
+
+    def redrawn(self, state: EnergyNaturalGradientState) -> EnergyNaturalGradientState:  # noqa: D102
+        return replace(state, stalls=0)
 
     def verdict(self, state: EnergyNaturalGradientState) -> str:  # noqa: D102
         if state.stalls < self.patience:

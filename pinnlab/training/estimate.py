@@ -16,6 +16,8 @@ from pinnlab.training.pointwise import PointwiseLeastSquares
 CONFIDENCE = 0.95
 # Beside the largest singular value, directions of the network with a smaller one than this are rounding.
 RANK = 1e-12
+# How files name the numbers of an estimate: value, standard error, ends of the interval, remaining.
+PREFIX, PARTS = "parameter_", ("", "_standard_error", "_lower", "_upper", "_remaining")
 
 
 @dataclass(frozen=True)
@@ -139,12 +141,24 @@ def estimates(profile: Profile, bounded: Bounded, free: Tensor) -> list[Estimate
 
 
 def numbers_of(found: Mapping[str, Estimate]) -> dict[str, float]:
-    """Estimates as named numbers, for files: parameter_NAME, and with _standard_error, _lower and _upper."""
+    """Estimates as named numbers, for files: parameter_NAME, and with the endings of `PARTS`."""
     numbers: dict[str, float] = {}
     for name, e in found.items():
-        parts = {"": e.value, "_standard_error": e.standard_error, "_lower": e.interval[0], "_upper": e.interval[1]}
-        numbers |= {f"parameter_{name}{part}": value for part, value in parts.items()}
+        values = (e.value, e.standard_error, *e.interval, e.remaining)
+        numbers |= {f"{PREFIX}{name}{part}": value for part, value in zip(PARTS, values, strict=True)}
     return numbers
+
+
+def estimates_of(numbers: Mapping[str, float]) -> dict[str, Estimate]:
+    """The estimates among the numbers of a file, by the name of their parameter; nan for what is not there."""
+    found = {}
+    for key in numbers:
+        if not (key.startswith(PREFIX) and key.endswith(PARTS[1])):
+            continue
+        name = key.removeprefix(PREFIX).removesuffix(PARTS[1])
+        value, error, lower, upper, remaining = (numbers.get(f"{PREFIX}{name}{part}", math.nan) for part in PARTS)
+        found[name] = Estimate(value, error, (lower, upper), remaining)
+    return found
 
 
 def interval(value: float, error: float, freedom: float, bounds: Sequence[float]) -> tuple[float, float]:

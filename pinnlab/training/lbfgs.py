@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -91,6 +91,9 @@ class Lbfgs(Optimizer[LbfgsState]):
 
     def finished(self, state: LbfgsState) -> bool:  # noqa: D102
         return state.taken >= self.steps or state.stalled
+
+    def redrawn(self, state: LbfgsState) -> LbfgsState:  # noqa: D102
+        return replace(state, stalled=False)
 
     def verdict(self, state: LbfgsState) -> str:  # noqa: D102
         return STALLED.format("Lbfgs") if state.stalled else ""

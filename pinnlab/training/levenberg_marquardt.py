@@ -178,6 +178,13 @@ class LevenbergMarquardt(Optimizer[LevenbergMarquardtState]):
     def finished(self, state: LevenbergMarquardtState) -> bool:  # noqa: D102
         return state.taken >= self.steps or state.stalls >= self.patience
 
+    def require_fits(self, parameters: int, residuals: int) -> None:  # noqa: D102
+        self.model.require_fits(parameters, residuals)
+
+    def redrawn(self, state: LevenbergMarquardtState) -> LevenbergMarquardtState:  # noqa: D102
+        # The tries that failed have raised the damping beyond any use.
+        return LevenbergMarquardtState(self.damping, state.taken, 0) if state.stalls else state
+
     def verdict(self, state: LevenbergMarquardtState) -> str:  # noqa: D102
         if state.stalls < self.patience:
             return ""

@@ -62,8 +62,7 @@ class NormalEquations(LocalModel):
     @classmethod
     def keeping_jacobian(cls, objective: LeastSquares, theta: Tensor) -> NormalEquations:
         """The same with J (N, P) in memory, whose products cost far less than a reverse pass."""
-        r, jacobian = objective.jacobian(theta)
-        return cls(r, jacobian.T @ r, gram_matrix(jacobian), lambda vector: jacobian.T @ vector)
+        return cls(*objective.linearized(theta))
 
     def damped_inverse(self, factor: Tensor, vector: Tensor) -> Tensor:  # noqa: D102
         pulled = self.gradient if vector is self.residuals else self.pullback(vector)
@@ -99,6 +98,10 @@ class Linearization(abc.ABC):
     def at(self, objective: LeastSquares, theta: Tensor, taken: int) -> LocalModel:
         """The model at `theta`; `taken` counts the steps before, so that random models differ from step to step."""
 
+    @abc.abstractmethod
+    def require_fits(self, parameters: int, residuals: int) -> None:
+        """Raise a ValueError if the model of so many parameters and residuals takes more memory than it may."""
+
 
 @dataclass(frozen=True)
 class Exact(Linearization):
@@ -120,13 +123,18 @@ class Exact(Linearization):
             ValueError: If it takes more than `memory`.
         """
         n, p = objective.count, len(theta)
-        enough = n >= p
-        # The Gram matrix, a copy that is shifted, its factor and a copy of a strip; JJ' needs J as well.
-        numbers = 4.0 * p**2 if enough else 4.0 * n**2 + n * p
-        what = f"the Gram matrix of {p:,} parameters and {n:,} residuals"
-        remedy = "use Sketched, Lbfgs, fewer points or a smaller network, or raise memory"
-        require_memory(self, what, numbers, self.memory, remedy)
-        if not enough:
+        self.require_fits(p, n)
+        if n < p:
             return Kernel.at(objective, theta)
-        fits = 8 * (numbers + n * p) <= self.memory
+        fits = 8 * (_numbers(p, n) + n * p) <= self.memory
         return (NormalEquations.keeping_jacobian if fits else NormalEquations.at)(objective, theta)
+
+    def require_fits(self, parameters: int, residuals: int) -> None:  # noqa: D102
+        what = f"the Gram matrix of {parameters:,} parameters and {residuals:,} residuals"
+        remedy = "use Sketched, Lbfgs, fewer points or a smaller network, or raise memory"
+        require_memory(self, what, _numbers(parameters, residuals), self.memory, remedy)
+
+
+def _numbers(p: int, n: int) -> float:
+    """The Gram matrix, a copy that is shifted, its factor and a copy of a strip; JJ' needs J as well."""
+    return 4.0 * p**2 if n >= p else 4.0 * n**2 + n * p

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -124,6 +124,9 @@ class NysNewtonCg(Optimizer[NysNewtonCgState]):
 
     def finished(self, state: NysNewtonCgState) -> bool:  # noqa: D102
         return state.taken >= self.steps or state.stalled
+
+    def redrawn(self, state: NysNewtonCgState) -> NysNewtonCgState:  # noqa: D102
+        return replace(state, stalled=False)
 
     def verdict(self, state: NysNewtonCgState) -> str:  # noqa: D102
         return STALLED.format("NysNewtonCg") if state.stalled else ""

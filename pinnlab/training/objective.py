@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -30,6 +30,11 @@ class LeastSquares(abc.ABC):
         """Shapes of the blocks that theta starts with, such as weight matrices; () where they are not known."""
         return ()
 
+    @property
+    def last_layer(self) -> tuple[int, int]:
+        """The first entry of theta of the network's last, linear layer, and the one after; equal where unknown."""
+        return (0, 0)
+
     def describe(self, index: int) -> str:
         """Which residual number `index` is, in words."""
         return f"residual {index}"
@@ -42,6 +47,11 @@ class LeastSquares(abc.ABC):
         """Residuals r (N,), J'r (P,) and J'J (P, P), detached; override it to keep J out of memory."""
         residuals, jacobian = self.jacobian(theta)
         return residuals, jacobian.T @ residuals, gram_matrix(jacobian)
+
+    def linearized(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor, Callable[[Tensor], Tensor]]:
+        """`normal_equations`, and the map of vectors (N,) to J' vector (P,), which keeps J (N, P) in memory."""
+        residuals, jacobian = self.jacobian(theta)
+        return residuals, jacobian.T @ residuals, gram_matrix(jacobian), lambda vector: jacobian.T @ vector
 
     def pullback(self, theta: Tensor, vector: Tensor) -> Tensor:
         """J' vector (P,) for vector (N,), detached."""
@@ -74,13 +84,13 @@ class LeastSquares(abc.ABC):
 
 
 def gram_matrix(matrix: Tensor, blocks: int = 4) -> Tensor:
-    """M'M for M (N, P) by block columns and symmetry, in (blocks + 1) / (2 blocks) of the operations."""
-    p = matrix.shape[1]
+    """M'M for M (..., N, P) by block columns and symmetry, in (blocks + 1) / (2 blocks) of the operations."""
+    p = matrix.shape[-1]
     width = -(-p // blocks)
-    gram = matrix.new_empty(p, p)
+    gram = matrix.new_empty(*matrix.shape[:-2], p, p)
     for i in range(0, p, width):
         upto = min(i + width, p)
-        strip = matrix[:, i:upto].T @ matrix[:, :upto]
-        gram[i:upto, :upto] = strip
-        gram[:i, i:upto] = strip[:, :i].T
+        strip = matrix[..., i:upto].mT @ matrix[..., :upto]
+        gram[..., i:upto, :upto] = strip
+        gram[..., :i, i:upto] = strip[..., :i].mT
     return gram

@@ -37,6 +37,17 @@ class Optimizer(abc.ABC, Generic[State]):
     def finished(self, state: State) -> bool:
         """Whether the budget is spent, or further steps on the same objective would change nothing."""
 
+    def require_fits(self, parameters: int, residuals: int) -> None:
+        """Refuse sums of squares that this method has no memory for, before any work is done.
+
+        Raises:
+            ValueError: If steps for so many parameters and residuals would take more than its settings allow.
+        """
+
+    def redrawn(self, state: State) -> State:
+        """The state for points that have just been redrawn: that others were exhausted is forgotten."""
+        return state
+
     def verdict(self, state: State) -> str:
         """Why it finished before its budget was spent and what to do about it; "" if it did not."""
         return ""

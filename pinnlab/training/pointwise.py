@@ -64,7 +64,9 @@ class Group:
         return self.scale.shape[1]
 
     def pieces(self, chunk: int) -> list[Group]:
-        """The same group in runs of at most `chunk` points."""
+        """The same group in runs of at most `chunk` points; none where it has no points."""
+        if not len(self.points):
+            return []
         parts = zip(*(a.split(chunk) for a in (self.points, self.extras, self.scale)), strict=True)
         return [replace(self, points=points, extras=extras, scale=scale) for points, extras, scale in parts]
 
@@ -80,6 +82,10 @@ class Group:
     def residuals(self, theta: Tensor) -> Tensor:
         """The weighted rows scale * rows(theta), (n, k)."""
         return self.rows(theta, self.points, self.extras) * self.scale
+
+    def squares(self, differentiation: RowJacobian, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """The sum of squares of the residuals () and its gradient (P,), both detached."""
+        return differentiation.squares(self.rows, theta, self.points, self.extras, self.scale)
 
     def write_jacobian(self, differentiation: RowJacobian, theta: Tensor, matrix: Tensor) -> Tensor:
         """Write d residuals / d theta into `matrix (n k, P)`; returns the residuals (n k,)."""
@@ -102,11 +108,13 @@ class PointwiseLeastSquares(LeastSquares):
         groups: At least one.
         differentiation: How Jacobians are computed; its `chunk` bounds the memory of gradients too.
         shapes: Shapes of the blocks that theta starts with, as `Parameters.shapes` has them.
+        last_layer: The first entry of theta that belongs to the network's last, linear layer, and the one after.
     """
 
     groups: tuple[Group, ...]
     differentiation: RowJacobian = field(default_factory=PerPoint)
     shapes: tuple[tuple[int, ...], ...] = ()
+    last_layer: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         if not self.groups:
@@ -173,14 +181,14 @@ class PointwiseLeastSquares(LeastSquares):
         return gradient
 
     def value_and_gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss () and its gradient (P,), piece by piece, so that memory stays bounded."""
-        leaf = theta.detach().clone().requires_grad_(True)
+        """The loss () and its gradient (P,), in parts, so that memory stays bounded."""
         loss, gradient = theta.new_zeros(()), torch.zeros_like(theta)
-        for piece in self._pieces():
-            with torch.enable_grad():
-                part = torch.square(piece.residuals(leaf)).sum()
-            gradient += torch.autograd.grad(part, leaf)[0]
-            loss += part.detach()
+        for g in self.groups:
+            if not len(g.points):
+                continue
+            part, slope = g.squares(self.differentiation, theta)
+            gradient += slope
+            loss += part
         return loss, gradient
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -237,10 +237,7 @@ class Preconditioned(Optimizer[PreconditionedState]):
         Raises:
             ValueError: If the Gram matrix takes more than `memory`.
         """
-        # A, its vectors or a copy that is decomposed, and P'AP with what it is made of.
-        what = f"the Gram matrix of {len(theta):,} parameters"
-        remedy = "take the optimizer without Preconditioned or a smaller network, or raise memory"
-        require_memory(self, what, 4.0 * len(theta) ** 2, self.memory, remedy)
+        self._require_gram(len(theta))
         zero = torch.zeros_like(theta)
         return PreconditionedState(theta.new_zeros(0, 0), theta.detach().clone(), zero, self.optimizer.start(zero))
 
@@ -274,6 +271,19 @@ class Preconditioned(Optimizer[PreconditionedState]):
 
     def finished(self, state: PreconditionedState) -> bool:  # noqa: D102
         return self.optimizer.finished(state.inner)
+
+    def require_fits(self, parameters: int, residuals: int) -> None:  # noqa: D102
+        self._require_gram(parameters)
+        self.optimizer.require_fits(parameters, residuals)
+
+    def _require_gram(self, parameters: int) -> None:
+        # A, its vectors or a copy that is decomposed, and P'AP with what it is made of.
+        what = f"the Gram matrix of {parameters:,} parameters"
+        remedy = "take the optimizer without Preconditioned or a smaller network, or raise memory"
+        require_memory(self, what, 4.0 * parameters**2, self.memory, remedy)
+
+    def redrawn(self, state: PreconditionedState) -> PreconditionedState:  # noqa: D102
+        return replace(state, inner=self.optimizer.redrawn(state.inner))
 
     def verdict(self, state: PreconditionedState) -> str:  # noqa: D102
         return self.optimizer.verdict(state.inner)

@@ -25,6 +25,28 @@ class RowJacobian(abc.ABC):
     def write(self, rows: Rows, theta: Tensor, points: Tensor, extras: Tensor, matrix: Tensor) -> Tensor:
         """Write the Jacobian of one chunk into `matrix (n, k, P)`; returns the values (n, k), detached."""
 
+    def squares(
+        self, rows: Rows, theta: Tensor, points: Tensor, extras: Tensor, scale: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The sum of (scale rows)^2 over n points () and its gradient (P,), both detached; scale is (n, k)."""
+        value, gradient = theta.new_zeros(()), torch.zeros_like(theta)
+        for parts in zip(*(a.split(self.chunk) for a in (points, extras, scale)), strict=True):
+            part, slope = squares_and_gradient(rows, theta, *parts)
+            value += part
+            gradient += slope
+        return value, gradient
+
+
+def squares_and_gradient(
+    rows: Rows, theta: Tensor, points: Tensor, extras: Tensor, scale: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The sum of (scale rows)^2 () and its gradient by theta (P,), both detached, by one reverse pass."""
+    leaf = theta.detach().clone().requires_grad_(True)
+    with torch.enable_grad():
+        value = torch.square(rows(leaf, points, extras) * scale).sum()
+    (gradient,) = torch.autograd.grad(value, leaf)
+    return value.detach(), gradient
+
 
 def _check_chunk(owner: RowJacobian) -> None:
     if owner.chunk < 1:

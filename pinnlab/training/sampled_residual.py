@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pinnlab.errors import SolveFailed
 from pinnlab.training.pointwise import Group
+from pinnlab.training.ranks import ALONE, Ranks
 from pinnlab.training.row_jacobian import RowJacobian, Rows
 
 
@@ -23,12 +24,14 @@ class SampledResidual:
         extras: Points (n, dim) to what the rows need beside them (n, m).
         theta: (P,).
         differentiation: How Jacobians are computed, and how many points at once.
+        ranks: Among which the points are shared out; all must ask alike.
     """
 
     rows: Rows
     extras: Callable[[Tensor], Tensor]
     theta: Tensor
     differentiation: RowJacobian
+    ranks: Ranks = ALONE
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """The Euclidean norm of the rows (n,) at points (n, dim).
@@ -38,7 +41,7 @@ class SampledResidual:
         """
         x = self._tensor(points)
         with torch.no_grad():
-            rows = self.rows(self.theta, x, self.extras(x))
+            rows = self.ranks.spread(len(x), self.theta, lambda theta, i: self.rows(theta, x[i], self.extras(x[i])))
         bad = torch.nonzero(~torch.isfinite(rows))
         if len(bad):
             i, c = bad[0].tolist()
@@ -52,8 +55,11 @@ class SampledResidual:
     def jacobian(self, points: np.ndarray) -> np.ndarray:
         """The derivative of the rows by theta (n, k, P) at points (n, dim)."""
         x = self._tensor(points)
-        blocks = [self._block(part) for part in x.split(self.differentiation.chunk)]
-        return np.asarray(torch.cat(blocks).cpu().numpy())
+        found = self.ranks.spread(len(x), self.theta, lambda _, i: self._blocks(x[i]))
+        return np.asarray(found.cpu().numpy())
+
+    def _blocks(self, x: Tensor) -> Tensor:
+        return torch.cat([self._block(part) for part in x.split(self.differentiation.chunk)])
 
     def _block(self, x: Tensor) -> Tensor:
         extras = self.extras(x)

@@ -167,16 +167,20 @@ class Sketched(Linearization):
             ValueError: If it takes more than `memory`.
         """
         n, p = objective.count, len(theta)
+        self.require_fits(p, n)
         rows, columns = min(self.rows, n), min(self.columns, p)
-        what = f"a sketch of {rows:,} rows of {p:,} parameters"
-        remedy = "take fewer rows or a smaller network, or raise memory"
-        require_memory(self, what, float(rows) * (p + columns) + 4.0 * columns**2, self.memory, remedy)
         generator = generator_of_step(self.seed, taken)
         subspace = Subspace.draw(columns, theta, generator)
         sketch = CountSketch.draw(rows, n, self.hashes, theta, generator)
         r, gradient, compressed = self._compress(objective, theta, sketch)
         gram = gram_matrix(subspace.restrict(compressed))
         return SketchedModel(r, gradient, gram, subspace, lambda vector: objective.pullback(theta, vector))
+
+    def require_fits(self, parameters: int, residuals: int) -> None:  # noqa: D102
+        rows, columns = min(self.rows, residuals), min(self.columns, parameters)
+        what = f"a sketch of {rows:,} rows of {parameters:,} parameters"
+        remedy = "take fewer rows or a smaller network, or raise memory"
+        require_memory(self, what, float(rows) * (parameters + columns) + 4.0 * columns**2, self.memory, remedy)
 
     def _compress(self, objective: LeastSquares, theta: Tensor, sketch: CountSketch) -> tuple[Tensor, Tensor, Tensor]:
         """Residuals (N,), J'r (P,) and S J (rows, P)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -59,9 +59,7 @@ class SelfScaledBroyden(Optimizer[SelfScaledBroydenState]):
         require_positive(self, memory=self.memory)
 
     def start(self, theta: Tensor) -> SelfScaledBroydenState:  # noqa: D102
-        size = len(theta)
-        what = f"two copies of the inverse Hessian of {size:,} parameters"
-        require_memory(self, what, 2 * size**2, self.memory, "use Lbfgs or a smaller network, or raise memory")
+        self.require_fits(len(theta), 0)
         return SelfScaledBroydenState(0, False, theta.new_zeros(0, 0))
 
     def step(
@@ -94,6 +92,13 @@ class SelfScaledBroyden(Optimizer[SelfScaledBroydenState]):
 
     def finished(self, state: SelfScaledBroydenState) -> bool:  # noqa: D102
         return state.taken >= self.steps or state.stalled
+
+    def require_fits(self, parameters: int, residuals: int) -> None:  # noqa: D102
+        what = f"two copies of the inverse Hessian of {parameters:,} parameters"
+        require_memory(self, what, 2 * parameters**2, self.memory, "use Lbfgs or a smaller network, or raise memory")
+
+    def redrawn(self, state: SelfScaledBroydenState) -> SelfScaledBroydenState:  # noqa: D102
+        return replace(state, stalled=False)
 
     def verdict(self, state: SelfScaledBroydenState) -> str:  # noqa: D102
         return STALLED.format("SelfScaledBroyden") if state.stalled else ""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -39,6 +41,29 @@ class Weighting(abc.ABC, Generic[State]):
     def multipliers(self, groups: Sequence[Group], state: State) -> list[Tensor]:
         """For each group the factors of its squared rows: non-negative, of shape (1 or n, 1 or k)."""
 
+    @property
+    def changes(self) -> bool:
+        """Whether the multipliers are others from step to step."""
+        return True
+
+    def scalars(self, groups: Sequence[Group], state: State) -> dict[str, float]:
+        """The mean multiplier of each group, such as `weight_equation`, for the history; none that never change."""
+        if not self.changes:
+            return {}
+        names = numbered(re.sub(r"\W+", "_", f"weight_{group.name}").strip("_") for group in groups)
+        means = (float(m.mean()) for m in self.multipliers(groups, state))
+        return dict(zip(names, means, strict=True))
+
+
+def numbered(names: Iterable[str]) -> list[str]:
+    """Names with _2, _3, ... after those that came before."""
+    seen: Counter[str] = Counter()
+    found = []
+    for name in names:
+        seen[name] += 1
+        found.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return found
+
 
 @dataclass(frozen=True)
 class FixedWeights(Weighting[None]):
@@ -62,6 +87,10 @@ class FixedWeights(Weighting[None]):
         """One number for each group, by its kind."""
         weights = {Kind.EQUATION: self.equations, Kind.CONDITION: self.conditions}
         return [group.scale.new_full((1, 1), weights[group.kind]) for group in groups]
+
+    @property
+    def changes(self) -> bool:  # noqa: D102
+        return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,3 +135,7 @@ class Product(Weighting[ProductState]):
             self.first.multipliers(groups, state.first), self.second.multipliers(groups, state.second), strict=True
         )
         return [a * b for a, b in both]
+
+    @property
+    def changes(self) -> bool:  # noqa: D102
+        return self.first.changes or self.second.changes

@@ -9,6 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from pinnlab.commands import terminal
 from pinnlab.commands.terminal import Sentences, say_json, stdout_kept_clean
 from pinnlab.errors import IncompatibleData, SolveFailed, UnsupportedProblem
 
@@ -88,3 +89,17 @@ def test_what_others_print_goes_to_stderr():
 
     result = run(action)
     assert (result.stdout, result.stderr) == ("result\n", "noise\n")
+
+
+def test_of_the_ranks_that_torchrun_started_the_first_one_alone_speaks(capsys, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    assert terminal.is_first()
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "some")
+    assert not terminal.is_first()
+    terminal.say("told twice")
+    terminal.say_json({"a": 1})
+    terminal.standard_output().print("told twice")
+    assert capsys.readouterr().out == ""
+    monkeypatch.setenv("RANK", "0")
+    terminal.say("told once")
+    assert capsys.readouterr().out == "told once\n"

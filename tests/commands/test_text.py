@@ -8,7 +8,7 @@ from pinnlab.commands.text import call, mesh_lines, problem_lines, solution_line
 
 SOLUTION = {
     "problem": "heat", "solver": {"type": "Etdrk4", "points": [64, 32], "steps": 400}, "status": "running",
-    "seconds": 1.234, "steps": 1, "device": "cpu", "dtype": "float64", "last": {"loss": 0.5, "odd": None},
+    "seconds": 1.234, "steps": 1, "device": "cpu", "dtype": "float64", "note": "", "last": {"loss": 0.5, "odd": None},
     "learned": {}, "bound": None, "errors": None, "verify": None, "out": None,
 }  # fmt: skip
 
@@ -23,6 +23,10 @@ def test_a_solution_without_extras_is_three_lines():
         "stopped by its budget after 1.23 s and 1 step, cpu, float64",
         "last step: loss 0.5",
     ]
+
+
+def test_a_note_follows_the_status():
+    assert solution_lines(SOLUTION | {"note": "it stalled"})[2] == "note: it stalled"
 
 
 def test_a_bound_an_error_and_a_check_have_a_line_each():

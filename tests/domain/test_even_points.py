@@ -6,7 +6,13 @@ import sympy as sp
 
 from pinnlab import Box, Difference, Disk, TimeInterval
 from pinnlab.domain.base import Domain
-from pinnlab.domain.even_points import bounding_box, farthest_first, grid_inside, spread_on_piece
+from pinnlab.domain.even_points import (
+    bounding_box,
+    farthest_first,
+    grid_inside,
+    quasi_random_on_piece,
+    spread_on_piece,
+)
 from pinnlab.domain.mesh_domain import MeshDomain
 
 t, x, y = sp.symbols("t x y", real=True)
@@ -61,3 +67,30 @@ def test_points_on_a_piece_are_spread(piece):
     gaps = np.linalg.norm(points[:, None] - points[None], axis=2) + 9 * np.eye(20)
     even = (np.pi / 2 if piece == "hole" else 1.0) / 20
     assert gaps.min() > even / 2
+
+
+def discrepancy(points):
+    from scipy.stats import qmc
+
+    return qmc.discrepancy(points)
+
+
+@pytest.mark.parametrize("piece", ["initial", "right"])
+def test_points_on_the_sides_of_a_box_cover_them_better_than_independent_ones(piece):
+    domain = TimeInterval(t, 2, 4) * Box({x: (-1, 1), y: (0, 3)})
+    points, normals = quasi_random_on_piece(domain, piece, 100, np.random.default_rng(0))
+    fixed, free = (0, [1, 2]) if piece == "initial" else (1, [0, 2])
+    assert set(points[:, fixed]) == {2.0 if piece == "initial" else 1.0}
+    assert normals.tolist() == [[-1, 0, 0] if piece == "initial" else [0, 1, 0]] * 100
+    low, high = np.array(bounding_box(domain))[:, free]
+    unit = (points[:, free] - low) / (high - low)
+    random = np.random.default_rng(0).random((100, 2))
+    assert discrepancy(unit) < 0.2 * discrepancy(random)
+
+
+def test_ends_of_an_interval_and_pieces_of_other_shapes_are_as_they_were():
+    ends, _ = quasi_random_on_piece(Box({x: (0, 2)}), "right", 1, np.random.default_rng(0))
+    assert ends.tolist() == [[2.0]]
+    found = quasi_random_on_piece(HOLED, "hole", 7, np.random.default_rng(1))
+    for a, b in zip(found, HOLED.sample_piece("hole", 7, np.random.default_rng(1)), strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -430,3 +430,18 @@ def test_a_kink_that_would_be_kept_is_told(shipped):
         for name in ("burgers", "kdv", "kuramoto_sivashinsky"):
             Hard().ansatz(shipped[name])
         Soft().ansatz(shipped["allen_cahn"])
+
+
+def test_data_that_miss_one_another_by_the_rounding_of_their_coordinates_are_built_in():
+    # sin(2 pi) is 0 in formulas and -2.4e-16 in floating point.
+    u = sp.Function("u")(x)
+    problem = Problem("wave", [D(u, x, 2) + u], [u], Box({x: (0, 2)}), [dirichlet(u, sp.sin(sp.pi * x))])
+    assert Hard().ansatz(problem).open_rows == ()
+
+
+def test_data_that_disagree_are_refused_however_small_they_are():
+    u = sp.Function("u")(t, x)
+    conditions = [initial(u, 1e-20), dirichlet(u, 0)]
+    problem = Problem("quench", [D(u, t) - D(u, x, 2)], [u], Box({t: (0, 1), x: (0, 1)}), conditions, t)
+    with pytest.raises(UnsupportedProblem, match="'initial' by 1e-20"):
+        Hard().ansatz(problem)

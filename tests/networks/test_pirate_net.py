@@ -39,6 +39,18 @@ def test_it_starts_as_a_linear_combination_of_its_embedding():
     torch.testing.assert_close(network.hidden(points), network.embedding(points), rtol=0, atol=0)
 
 
+def test_at_the_start_only_the_head_decides_whatever_the_blocks_hold():
+    network = build()
+    points = torch.linspace(-1, 1, 7, dtype=DOUBLE)[:, None]
+    for parameter in (p for block in network.blocks for p in block.layers.parameters()):
+        torch.nn.init.constant_(parameter, 0.7)
+    features = network.embedding(points)
+    expected = features @ network.head.weight.T + network.head.bias
+    torch.testing.assert_close(network(points), expected, rtol=1e-13, atol=1e-15)
+    torch.nn.init.constant_(network.blocks[0].alpha, 0.1)
+    assert (network(points) - expected).abs().max() > 1e-3
+
+
 def test_its_start_can_be_fitted_to_data_to_digits():
     points = torch.linspace(-1, 1, 50, dtype=DOUBLE)[:, None]
     values = torch.sin(torch.pi * points)

@@ -241,6 +241,9 @@ def test_files_hold_the_estimates_and_name_the_data(tmp_path):
         "upper": found.interval[1],
     }
     assert describe_solution(solution)["learned"] == told["learned"]
+    loaded = Solution.from_hdf5(path)
+    assert loaded.field.parameters == solution.field.parameters
+    assert loaded.field.derivative((1,)).parameters == solution.field.parameters
     assert any(line.startswith("learned k = 1.7") for line in file_lines(told))
     assert json.loads(json.dumps(Solution.from_hdf5(path).settings)) == json.loads(json.dumps(solution.settings))
 

@@ -9,7 +9,15 @@ import torch
 
 from pinnlab.errors import SolveFailed
 from pinnlab.training.bounded import Bounded
-from pinnlab.training.estimate import Estimate, Profile, estimates, interval, numbers_of, triangular_factor
+from pinnlab.training.estimate import (
+    Estimate,
+    Profile,
+    estimates,
+    estimates_of,
+    interval,
+    numbers_of,
+    triangular_factor,
+)
 from pinnlab.training.pointwise import Group, PointwiseLeastSquares
 
 FREE = Bounded.of([1.0], [None])
@@ -136,9 +144,12 @@ def test_what_was_not_worked_out_is_nan_but_for_the_value():
 
 
 def test_numbers_for_files_are_named_after_their_parameter():
-    found = {"k": Estimate(1.0, 0.5, (0.0, 2.0), 0.0)}
+    found = {"k": Estimate(1.0, 0.5, (0.0, 2.0), 0.25)}
     told = {"parameter_k": 1.0, "parameter_k_standard_error": 0.5, "parameter_k_lower": 0.0, "parameter_k_upper": 2.0}
-    assert numbers_of(found) == told
+    assert numbers_of(found) == told | {"parameter_k_remaining": 0.25}
+    assert estimates_of(numbers_of(found) | {"relative_l2": 1.0, "parameter_other": 3.0}) == found
+    # Files used not to hold what remains.
+    assert math.isnan(estimates_of(told)["k"].remaining)
 
 
 def test_a_number_that_is_not_determined_leaves_the_others_their_errors():

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,13 +9,15 @@ from pinnlab.files import checkpoint
 from pinnlab.training.adam import Adam
 from pinnlab.training.energy_natural_gradient import EnergyNaturalGradient, Spring
 from pinnlab.training.lbfgs import Lbfgs
-from pinnlab.training.levenberg_marquardt import LevenbergMarquardt
+from pinnlab.training.levenberg_marquardt import LevenbergMarquardt, LevenbergMarquardtState
 from pinnlab.training.leverage import LeverageScore
+from pinnlab.training.local_model import Exact
 from pinnlab.training.momentum_config import MomentumConFig
 from pinnlab.training.multi_adam import MultiAdam
 from pinnlab.training.nys_newton_cg import NysNewtonCg
 from pinnlab.training.objective import LeastSquares
 from pinnlab.training.optimizer import generator_of_step, require_counts, require_positive
+from pinnlab.training.preconditioning import Preconditioned
 from pinnlab.training.retaining_samplers import ResidualAdaptiveRefinement, RetainResampleRelease
 from pinnlab.training.samplers import ResidualAdaptive, Sobol, Uniform
 from pinnlab.training.sketching import Sketched
@@ -139,3 +142,72 @@ def test_every_seed_and_step_have_random_numbers_of_their_own():
 def test_large_seeds_can_be_used(optimizer):
     theta, _, _ = optimizer.step(Network(), START, optimizer.start(START))
     assert not torch.equal(theta, START)
+
+
+class Flat(Network):
+    """Residuals that no parameter changes, of which every search finds no smaller sum."""
+
+    def residuals(self, theta):
+        return 1 + 0 * theta.sum() * torch.ones(self.count, dtype=torch.float64)
+
+
+STALLING = [o for o in OPTIMIZERS if not isinstance(o, Adam | Soap)]
+
+
+@pytest.mark.parametrize("optimizer", STALLING, ids=named)
+def test_a_stall_is_forgotten_on_other_points_and_the_budget_is_not(optimizer):
+    state = optimizer.start(START)
+    while not optimizer.finished(state):
+        theta, state, _ = optimizer.step(Flat(), START, state)
+    assert torch.equal(theta, START)
+    assert optimizer.verdict(state)
+    state = optimizer.redrawn(state)
+    assert not optimizer.finished(state)
+    assert optimizer.verdict(state) == ""
+    before = float(Network().residuals(START).square().sum())
+    _, state, scalars = optimizer.step(Network(), START, state)
+    assert scalars["loss"] < before
+    assert not optimizer.finished(state)
+
+
+def test_a_stall_of_an_optimiser_in_other_coordinates_is_forgotten_too():
+    optimizer = Preconditioned(Lbfgs(), memory=1e9)
+    _, state, _ = optimizer.step(Network(), START, optimizer.start(START))
+    stalled = replace(state, inner=replace(state.inner, stalled=True))
+    assert optimizer.finished(stalled)
+    assert optimizer.redrawn(stalled).inner.taken == state.inner.taken
+    assert not optimizer.finished(optimizer.redrawn(stalled))
+    assert torch.equal(optimizer.redrawn(stalled).z, state.z)
+
+
+def test_a_stall_does_not_raise_the_damping_of_other_points():
+    optimizer = LevenbergMarquardt(damping=0.1)
+    _, state, _ = optimizer.step(Flat(), START, optimizer.start(START))
+    assert state.damping > 1e5
+    assert optimizer.redrawn(state) == LevenbergMarquardtState(0.1, 1, 0)
+    moving = LevenbergMarquardtState(7.0, 5, 0)
+    assert optimizer.redrawn(moving) == moving
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "numbers"),
+    [
+        # 4 P^2 for at least as many residuals; else 4 N^2 + N P; sketches (P + columns) rows + 4 columns^2.
+        (LevenbergMarquardt(model=Exact(memory=8 * 40_000)), (100, 100)),
+        (EnergyNaturalGradient(model=Exact(memory=8 * 1_400)), (100, 10)),
+        (LevenbergMarquardt(model=Sketched(20, 10, memory=8 * 2_600)), (100, 1000)),
+        (SelfScaledBroyden(memory=8 * 20_000), (100, 1000)),
+        (Preconditioned(Adam(), memory=8 * 40_000), (100, 1000)),
+        (Preconditioned(LevenbergMarquardt(model=Exact(memory=8 * 40_000)), memory=1e9), (100, 1000)),
+    ],
+)
+def test_memory_is_refused_before_any_step_and_not_a_byte_too_early(optimizer, numbers):
+    parameters, residuals = numbers
+    optimizer.require_fits(parameters, residuals)
+    with pytest.raises(ValueError, match=r"takes .* GB, more than memory"):
+        optimizer.require_fits(parameters + 1, residuals)
+
+
+def test_methods_without_matrices_fit_always():
+    for optimizer in (Adam(), Lbfgs(), Soap(), NysNewtonCg()):
+        optimizer.require_fits(10**9, 10**9)

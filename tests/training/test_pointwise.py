@@ -133,3 +133,20 @@ def test_residuals_are_described_by_group_row_and_point():
     assert found.describe(6) == "wall 2 at [4.0]"
     with pytest.raises(IndexError):
         found.describe(7)
+
+
+def test_a_group_without_points_adds_nothing():
+    def rows(theta, points, extras):
+        return theta[0] * points
+
+    def group(n):
+        x = torch.arange(1.0, n + 1, dtype=torch.float64)[:, None]
+        return Group(rows, x, x[:, :0], torch.ones_like(x))
+
+    theta = torch.tensor([2.0], dtype=torch.float64)
+    objective = PointwiseLeastSquares((group(0), group(2)))
+    assert objective.residuals(theta).tolist() == [2, 4]
+    assert [v.tolist() for v in objective.value_and_gradient(theta)] == [20, [20]]
+    assert [v.tolist() for v in objective.losses_and_gradients(theta)] == [[0, 20], [[0], [20]]]
+    residuals, slope, gram, pullback = objective.linearized(theta)
+    assert (slope.tolist(), gram.tolist(), pullback(residuals).tolist()) == ([10], [[5]], [10])

@@ -66,6 +66,24 @@ def test_two_iterations_by_hand():
     torch.testing.assert_close(state.factors[0], 1e-3 * 1.999 * torch.outer(g, g))
 
 
+def test_the_first_step_of_a_matrix_is_the_learning_rate_times_its_orthogonal_factor():
+    # r = W - C with C = U diag(4, 3) V', U = (0.6 -0.8; 0.8 0.6), V = (0 1; 1 0).  The gradient at 0 is -2 C, so both
+    # bases are U and V; turned it is -2 diag(4, 3), of which Adam's first step keeps the signs: W = 0.1 U V'.  Adam
+    # itself would go to 0.1 sign(C).
+    class Matrix(Fit):
+        def residuals(self, theta):
+            return theta - torch.tensor([-2.4, 2.4, 1.8, 3.2], dtype=DOUBLE)
+
+    objective = Matrix(2, 2, 0)
+    objective.shapes = ((2, 2),)
+    theta, state, scalars = run(Soap(learning_rate=0.1, per_step=1), objective, zeros(4), 2)
+    torch.testing.assert_close(theta, torch.tensor([-0.08, 0.06, 0.06, 0.08], dtype=DOUBLE), rtol=0, atol=1e-7)
+    assert scalars["loss"] == pytest.approx(25)
+    # GG' = 4 C C' and G'G = 4 C'C, each seen twice: 0.001 (0.999 + 1) of it.
+    left, right = (torch.tensor(m, dtype=DOUBLE) for m in ([[11.52, 3.36], [3.36, 13.48]], [[9.0, 0.0], [0.0, 16.0]]))
+    torch.testing.assert_close(state.factors, [4e-3 * 1.999 * left, 4e-3 * 1.999 * right], rtol=1e-12, atol=1e-12)
+
+
 def test_vectors_follow_adam_one_iteration_later():
     objective = Fit()
     adam = Adam(100, per_step=5, learning_rate=0.01)

@@ -69,6 +69,22 @@ def test_kernel_traces_by_hand(chunk):
     torch.testing.assert_close(found, 206 / tensor(5, 1, 200))
 
 
+def test_kernel_weights_of_a_linear_model_give_all_traces_their_sum():
+    # d (a + b x + c x^2) = (1, x, x^2) and d (b + 2 c x) = (0, 1, 2 x): the traces are the means of 1 + x^2 + x^4 and
+    # 1 + 4 x^2 over the points, (3 + 21) / 2 and 1 + 36, whatever the parameters are.
+    def value(theta, points, extras):
+        return theta[0] + theta[1] * points + theta[2] * points**2
+
+    def slope(theta, points, extras):
+        return theta[1] + 2 * theta[2] * points
+
+    groups = [group(value, tensor([1.0], [2.0]), 1, Kind.EQUATION), group(slope, tensor([3.0]), 1, Kind.CONDITION)]
+    rule = NeuralTangentKernel()
+    for theta in (tensor(0.0, 0.0, 0.0), tensor(2.0, -3.0, 5.0)):
+        state = rule.update(groups, theta, rule.start(groups))
+        torch.testing.assert_close(state.weights, tensor(49 / 12, 49 / 37))
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_weights_follow_their_targets_from_one_and_only_every_so_often(rule):
     settings = rule(every=3, keep=0.75)

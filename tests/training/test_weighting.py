@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -57,6 +59,22 @@ def test_a_product_multiplies_updates_and_restarts_both_factors():
     state = weights.update(GROUPS, torch.ones(1, dtype=DOUBLE), weights.start(GROUPS))
     assert [m.tolist() for m in weights.multipliers(GROUPS, state)] == [[[9.0], [18.0]], [[15.0], [30.0]]]
     assert weights.redrawn(GROUPS, state).second == 2
+
+
+def test_weights_that_change_are_told_by_their_means():
+    names = ["equation", "condition on 'left'", "equation"]
+    named = [replace(group(Kind.EQUATION), name=name) for name in names]
+    # The multipliers are 2 and 4 at the two points.
+    told = {"weight_equation": 3.0, "weight_condition_on_left": 3.0, "weight_equation_2": 3.0}
+    assert Counting().scalars(named, 2) == told
+    product = Product(FixedWeights(3.0, 5.0), Counting())
+    assert list(product.scalars(named, product.start(named)).values()) == [9.0, 9.0, 9.0]
+
+
+def test_weights_that_never_change_are_not_told():
+    assert FixedWeights().scalars(GROUPS, None) == {}
+    product = Product(FixedWeights(), FixedWeights())
+    assert product.scalars(GROUPS, product.start(GROUPS)) == {}
 
 
 def test_a_product_of_something_else_is_refused():

@@ -1,0 +1,157 @@
+"""A trained network of which the last layer is then widened and solved for."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from pinnlab.errors import UnsupportedProblem
+from pinnlab.networks.widened import Widened, WidenedNetwork
+from pinnlab.pinn_field import PinnField
+from pinnlab.problem import Problem
+from pinnlab.solver import CPU, Method, Solver, Status, require_known_parameters
+from pinnlab.solvers.pinn import Pinn, PinnMethod, PinnState
+from pinnlab.training.last_layer import LastLayer
+from pinnlab.training.levenberg_marquardt import LevenbergMarquardt
+from pinnlab.training.optimizer import require_counts, require_positive
+from pinnlab.training.parameters import Parameters
+from pinnlab.training.retaining_samplers import ResidualAdaptiveRefinement
+
+# Candidates for each point that joins a draw.
+CANDIDATES = 4
+
+
+@dataclass
+class WidenedPinnState:
+    """What a run remembers.
+
+    Attributes:
+        narrow: Training of the network itself.
+        wide: The widened network; None before.
+    """
+
+    narrow: PinnState
+    wide: PinnState | None
+
+
+@dataclass(frozen=True)
+class WidenedPinn(Solver):
+    """A `Pinn` of a few digits, and from its last hidden layer many more, by linear least squares.
+
+    First `pinn` is trained to its end.  Then its last hidden layer h is followed by many random features of small
+    slope, `Widened`, and the last layer is solved for by Gauss-Newton, `LastLayer`, in `rounds` steps, each with more
+    points where the residual of the step before was large.  Training has bent the coordinates to where the solution
+    is steep, so that it is smooth in h, and random features of h converge as those of `RandomFeatures` do for smooth
+    solutions.  Training alone lowers its loss ever more slowly: on Burgers' equation with nu = 0.01 a hundred steps
+    end near 1e-5 and a few seconds of widening near 1e-9.
+
+    Scalars of the last steps: "before", the loss on the new points that a step begins with, "loss" after it.  If
+    "before" stays far above the last "loss", take more rounds or fewer features.  Not where `pinn` has not found the
+    solution at all, and of little help at singularities.  The memory is 32 bytes a residual and feature.
+
+    Args:
+        pinn: What is trained first; its last optimiser must end by itself, in 100 to 300 steps.
+        features: Behind the last hidden layer.
+        scale: Their slopes, see `Widened`.
+        rounds: Draws of points, each followed by one Gauss-Newton step.
+        points_per_feature: Points that join in each round, for each feature.
+    """
+
+    pinn: Pinn = field(default_factory=lambda: Pinn(optimizer=LevenbergMarquardt(steps=150)))
+    features: int = 1000
+    scale: float = 0.12
+    rounds: int = 3
+    points_per_feature: int = 8
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.pinn, Pinn):
+            raise ValueError(f"WidenedPinn: pinn must be a Pinn, got {self.pinn!r}")
+        if self.pinn.data:
+            raise ValueError("WidenedPinn: observations are for Pinn; solve the inverse problem first, then give its values")
+        require_counts(
+            self, features=self.features, rounds=self.rounds, points_per_feature=self.points_per_feature
+        )
+        require_positive(self, scale=self.scale)
+
+    @property
+    def widened(self) -> Pinn:
+        """What follows the training of `pinn`."""
+        joining = self.points_per_feature * self.features
+        sampler = ResidualAdaptiveRefinement(
+            points=joining,
+            added=joining,
+            most=(self.rounds + 1) * joining + self.pinn.sampler.points,
+            candidates=CANDIDATES * joining,
+            every=1,
+            k=1.0,
+            c=1.0,
+        )
+        return replace(
+            self.pinn,
+            network=Widened(self.pinn.network, self.features, self.scale),
+            sampler=sampler,
+            optimizer=LastLayer(steps=self.rounds),
+            condition_points=max(self.pinn.condition_points, self.features),
+            start=None,
+        )
+
+    def compile(self, problem: Problem, device: torch.device = CPU) -> WidenedPinnMethod:
+        """Lower the problem for both networks.
+
+        Raises:
+            UnsupportedProblem: If something is unknown, the network does not end in a linear layer, or `Pinn` does not
+                take the problem.
+        """
+        require_known_parameters(self, problem)
+        narrow = self.pinn.compile(problem, device)
+        try:
+            return WidenedPinnMethod(self, narrow, self.widened.compile(problem, device))
+        except ValueError as error:
+            raise UnsupportedProblem(f"WidenedPinn on {problem.name!r}: {error}") from None
+
+
+@dataclass(frozen=True)
+class WidenedPinnMethod(Method[WidenedPinnState]):
+    """`WidenedPinn` compiled for one problem."""
+
+    solver: WidenedPinn
+    narrow: PinnMethod
+    wide: PinnMethod
+
+    def init(self, seed: int) -> WidenedPinnState:
+        """A freshly initialised network, not yet widened."""
+        return WidenedPinnState(self.narrow.init(seed), None)
+
+    def step(self, state: WidenedPinnState) -> tuple[WidenedPinnState, dict[str, float]]:
+        """A step of the training, or of the widened network once that is done."""
+        if self.narrow.status(state.narrow) is Status.RUNNING:
+            narrow, scalars = self.narrow.step(state.narrow)
+            return replace(state, narrow=narrow), scalars
+        wide = self._widened(state.narrow) if state.wide is None else state.wide
+        wide, scalars = self.wide.step(wide)
+        return replace(state, wide=wide), scalars
+
+    def status(self, state: WidenedPinnState) -> Status:
+        """DONE after the last round."""
+        return Status.RUNNING if state.wide is None else self.wide.status(state.wide)
+
+    def field(self, state: WidenedPinnState) -> PinnField:
+        """The network with its conditions."""
+        return self.narrow.field(state.narrow) if state.wide is None else self.wide.field(state.wide)
+
+    def note(self, state: WidenedPinnState) -> str:
+        """What there is to say of the part at work."""
+        return self.narrow.note(state.narrow) if state.wide is None else self.wide.note(state.wide)
+
+    def _widened(self, narrow: PinnState) -> PinnState:
+        """The widened network with the values of the trained one, on its points."""
+        start = self.wide.init(0)
+        network = copy.deepcopy(self.wide.trained.network.network)
+        if not isinstance(network, WidenedNetwork):
+            raise TypeError(f"{type(network).__name__} is not a widened network")
+        network.core.load_state_dict(self.narrow.trained.network.unflatten(narrow.theta), strict=False)
+        network.take_last_layer(network.core.head.weight, network.core.head.bias)
+        theta = Parameters(network).flatten()
+        return replace(start, theta=theta, drawn=0, step=1, interior=narrow.interior, rng=narrow.rng)

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from pinnlab.networks.multi_stage import MultiStage as MultiStage
     from pinnlab.networks.pirate_net import PirateNet as PirateNet
     from pinnlab.networks.siren import Siren as Siren
+    from pinnlab.networks.widened import Widened as Widened
     from pinnlab.numerics.automatic import Automatic as Automatic
     from pinnlab.numerics.automatic import Lsoda as Lsoda
     from pinnlab.numerics.implicit import Bdf2 as Bdf2
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
     from pinnlab.numerics.weno import Muscl as Muscl
     from pinnlab.numerics.weno import Weno5 as Weno5
     from pinnlab.observations import Observations as Observations
+    from pinnlab.pinn_ensemble import solve_ensemble as solve_ensemble
     from pinnlab.reference import cross_check as cross_check
     from pinnlab.reference import reference as reference
     from pinnlab.reference import refine as refine
@@ -103,6 +105,7 @@ if TYPE_CHECKING:
     from pinnlab.solvers.ode import Ode as Ode
     from pinnlab.solvers.pinn import Pinn as Pinn
     from pinnlab.solvers.random_features import RandomFeatures as RandomFeatures
+    from pinnlab.solvers.widened_pinn import WidenedPinn as WidenedPinn
     from pinnlab.sparse_regression import SparseModel as SparseModel
     from pinnlab.sparse_regression import sparse_regression as sparse_regression
     from pinnlab.support import support as support
@@ -111,9 +114,11 @@ if TYPE_CHECKING:
     from pinnlab.training.broyden_family import Broyden as Broyden
     from pinnlab.training.broyden_family import SelfScaledBfgs as SelfScaledBfgs
     from pinnlab.training.combination import ConFig as ConFig
+    from pinnlab.training.compiled import Compiled as Compiled
     from pinnlab.training.energy_natural_gradient import EnergyNaturalGradient as EnergyNaturalGradient
     from pinnlab.training.energy_natural_gradient import Spring as Spring
     from pinnlab.training.estimate import Estimate as Estimate
+    from pinnlab.training.last_layer import LastLayer as LastLayer
     from pinnlab.training.lbfgs import Lbfgs as Lbfgs
     from pinnlab.training.levenberg_marquardt import GeodesicAcceleration as GeodesicAcceleration
     from pinnlab.training.levenberg_marquardt import LevenbergMarquardt as LevenbergMarquardt
@@ -167,6 +172,7 @@ _LATER = {
     "MultiStage": "pinnlab.networks.multi_stage",
     "PirateNet": "pinnlab.networks.pirate_net",
     "Siren": "pinnlab.networks.siren",
+    "Widened": "pinnlab.networks.widened",
     "Automatic": "pinnlab.numerics.automatic",
     "Lsoda": "pinnlab.numerics.automatic",
     "Bdf2": "pinnlab.numerics.implicit",
@@ -186,6 +192,7 @@ _LATER = {
     "Muscl": "pinnlab.numerics.weno",
     "Weno5": "pinnlab.numerics.weno",
     "Observations": "pinnlab.observations",
+    "solve_ensemble": "pinnlab.pinn_ensemble",
     "cross_check": "pinnlab.reference",
     "reference": "pinnlab.reference",
     "refine": "pinnlab.reference",
@@ -207,6 +214,7 @@ _LATER = {
     "Ode": "pinnlab.solvers.ode",
     "Pinn": "pinnlab.solvers.pinn",
     "RandomFeatures": "pinnlab.solvers.random_features",
+    "WidenedPinn": "pinnlab.solvers.widened_pinn",
     "sparse_regression": "pinnlab.sparse_regression",
     "SparseModel": "pinnlab.sparse_regression",
     "support": "pinnlab.support",
@@ -215,9 +223,11 @@ _LATER = {
     "Broyden": "pinnlab.training.broyden_family",
     "SelfScaledBfgs": "pinnlab.training.broyden_family",
     "ConFig": "pinnlab.training.combination",
+    "Compiled": "pinnlab.training.compiled",
     "EnergyNaturalGradient": "pinnlab.training.energy_natural_gradient",
     "Spring": "pinnlab.training.energy_natural_gradient",
     "Estimate": "pinnlab.training.estimate",
+    "LastLayer": "pinnlab.training.last_layer",
     "Lbfgs": "pinnlab.training.lbfgs",
     "GeodesicAcceleration": "pinnlab.training.levenberg_marquardt",
     "LevenbergMarquardt": "pinnlab.training.levenberg_marquardt",

@@ -14,13 +14,14 @@ import torch
 
 from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.field import Field
-from pinnlab.pinn_field import PinnField
-from pinnlab.pinn_state import PinnState
+from pinnlab.pinns.field import PinnField
+from pinnlab.pinns.method import PinnMethod
+from pinnlab.pinns.state import PinnState
 from pinnlab.problem import Problem
 from pinnlab.solution import Solution
 from pinnlab.solve import Monitor, solve
 from pinnlab.solver import CPU, Method, Solver, Status
-from pinnlab.solvers.pinn import Pinn, PinnMethod
+from pinnlab.solvers.pinn import Pinn
 from pinnlab.swept_parameters import swept_methods
 from pinnlab.training.batched import BatchedLeastSquares, layout
 from pinnlab.training.batched_jacobian import require_batched

@@ -14,8 +14,8 @@ from torch import Tensor
 from pinnlab.networks.architecture import Architecture
 from pinnlab.networks.inputs import Inputs
 from pinnlab.networks.multi_stage import MultiStage
-from pinnlab.pinn_field import PinnField
-from pinnlab.residual_rows import Rows, Trained
+from pinnlab.pinns.field import PinnField
+from pinnlab.pinns.residual_rows import Rows, Trained
 from pinnlab.solution import Solution
 from pinnlab.solvers.pinn import Pinn
 from pinnlab.training.parameters import Parameters

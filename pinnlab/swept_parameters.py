@@ -13,9 +13,10 @@ from pinnlab.condition import Condition
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.forms.ansatz import Ansatz
 from pinnlab.forms.evaluate import Program
+from pinnlab.pinns.method import PinnMethod
+from pinnlab.pinns.residual_rows import Rows, Trained
 from pinnlab.problem import Problem
-from pinnlab.residual_rows import Rows, Trained
-from pinnlab.solvers.pinn import Pinn, PinnMethod
+from pinnlab.solvers.pinn import Pinn
 from pinnlab.symbols import Expr, Normal, Parameter, parameter
 
 

@@ -11,7 +11,7 @@ from pinnlab.networks.inputs import Inputs
 from pinnlab.networks.multi_stage import MultiStage
 from pinnlab.networks.siren import Siren
 from pinnlab.numerics.nested import NestedAutograd
-from pinnlab.residual_rows import Trained
+from pinnlab.pinns.residual_rows import Trained
 from pinnlab.stages import _stretches, next_stage
 from pinnlab.training.samplers import Uniform
 

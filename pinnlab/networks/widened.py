@@ -48,7 +48,7 @@ class WidenedNetwork(Headed):
             self.take_last_layer(core.head.weight, core.head.bias)
 
     def hidden(self, points: Any) -> Any:
-        """h and the features of it, (n, width of h + width)."""
+        """H and the features of it, (n, width of h + width)."""
         h = self.core.hidden(points)
         return torch.cat([h, torch.tanh(torch.nn.functional.linear(h, self.mixing, self.shifts))], dim=-1)
 

@@ -9,3 +9,4 @@ from pinnlab.solvers.method_of_lines import MethodOfLines as MethodOfLines
 from pinnlab.solvers.ode import Ode as Ode
 from pinnlab.solvers.pinn import Pinn as Pinn
 from pinnlab.solvers.random_features import RandomFeatures as RandomFeatures
+from pinnlab.solvers.widened_pinn import WidenedPinn as WidenedPinn

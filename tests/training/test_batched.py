@@ -9,10 +9,9 @@ from pinnlab.networks.inputs import Inputs
 from pinnlab.networks.mlp import Mlp
 from pinnlab.numerics.taylor import TaylorMode
 from pinnlab.training.batched import BatchedLeastSquares, layout
-from pinnlab.training.batched_jacobian import acts_in_layers
 from pinnlab.training.parameters import Parameters
 from pinnlab.training.pointwise import Group, PointwiseLeastSquares
-from pinnlab.training.row_jacobian import LayerOuterProducts, PerPoint, RowJacobian
+from pinnlab.training.row_jacobian import LayerOuterProducts, PerPoint
 
 NETWORK = Mlp(width=5, depth=2).build(Inputs((0.0, 0.0), (1.0, 1.0), (False, False)), 1, torch.Generator())
 PARAMETERS = Parameters(NETWORK)
@@ -100,35 +99,7 @@ def test_a_selection_and_a_single_member_keep_their_own_numbers():
     assert batched.member(1).describe(15).startswith("g1 2 at [")
 
 
-def test_only_layers_are_seen_as_layers():
-    points, extras = random(5, 2, seed=0), random(5, 1, seed=1)
-    theta = parameters_of()[0]
-    assert acts_in_layers(equation, theta, points, extras)
-    assert not acts_in_layers(with_coefficient, theta, points, extras)
-
-    def by_torch_func(theta, points, extras):
-        return torch.func.vmap(lambda p: PARAMETERS.bind(theta)(p[None])[0])(points)
-
-    def doubled(theta, points, extras):
-        return PARAMETERS.bind(2 * theta)(points)
-
-    assert not acts_in_layers(by_torch_func, theta, points, extras)
-    assert not acts_in_layers(doubled, theta, points, extras)
-    assert acts_in_layers(lambda theta, points, extras: points, theta, points, extras)
-
-
 def test_members_of_different_sizes_are_refused():
     with pytest.raises(ValueError, match="2 layouts"):
         BatchedLeastSquares.of([*objectives(), *objectives(sizes=(7, 5))], parameters_of()[0])
     assert layout(objectives()[0]) == ((7, 1, 2), (4, 1, 2))
-
-
-def test_a_rule_of_differentiation_of_ones_own_is_refused():
-    class Own(RowJacobian):
-        chunk = 5
-
-        def write(self, rows, theta, points, extras, matrix):
-            raise NotImplementedError
-
-    with pytest.raises(ValueError, match="Own differentiates one member at a time"):
-        BatchedLeastSquares.of(objectives(differentiation=Own()), parameters_of()[0])

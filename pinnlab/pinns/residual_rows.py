@@ -74,7 +74,9 @@ class Trained:
         if not any(inside):
             return (0, 0)
         first, after = inside.index(True), len(inside) - inside[::-1].index(True)
-        return (sum(self.network.sizes[:first]), sum(self.network.sizes[:after])) if all(inside[first:after]) else (0, 0)
+        return (
+            (sum(self.network.sizes[:first]), sum(self.network.sizes[:after])) if all(inside[first:after]) else (0, 0)
+        )
 
     def start(self) -> Tensor:
         """The networks' present parameters and the guesses, (P,)."""

@@ -9,7 +9,7 @@ import torch
 
 from pinnlab import Box, D, Mlp, Problem, Soft, initial, parameter
 from pinnlab.networks.inputs import Inputs
-from pinnlab.residual_rows import Misfit, Rows, Trained
+from pinnlab.pinns.residual_rows import Misfit, Rows, Trained
 from pinnlab.symbols import unknown_function
 from pinnlab.training.parameters import Parameters
 from pinnlab.training.row_jacobian import LayerOuterProducts, PerPoint

@@ -9,10 +9,12 @@ import torch
 
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.networks.widened import Widened, WidenedNetwork
-from pinnlab.pinn_field import PinnField
+from pinnlab.pinns.field import PinnField
+from pinnlab.pinns.method import PinnMethod
+from pinnlab.pinns.state import PinnState
 from pinnlab.problem import Problem
 from pinnlab.solver import CPU, Method, Solver, Status, require_known_parameters
-from pinnlab.solvers.pinn import Pinn, PinnMethod, PinnState
+from pinnlab.solvers.pinn import Pinn
 from pinnlab.training.last_layer import LastLayer
 from pinnlab.training.levenberg_marquardt import LevenbergMarquardt
 from pinnlab.training.optimizer import require_counts, require_positive
@@ -69,10 +71,10 @@ class WidenedPinn(Solver):
         if not isinstance(self.pinn, Pinn):
             raise ValueError(f"WidenedPinn: pinn must be a Pinn, got {self.pinn!r}")
         if self.pinn.data:
-            raise ValueError("WidenedPinn: observations are for Pinn; solve the inverse problem first, then give its values")
-        require_counts(
-            self, features=self.features, rounds=self.rounds, points_per_feature=self.points_per_feature
-        )
+            raise ValueError(
+                "WidenedPinn: observations are for Pinn; solve the inverse problem first, then give its values"
+            )
+        require_counts(self, features=self.features, rounds=self.rounds, points_per_feature=self.points_per_feature)
         require_positive(self, scale=self.scale)
 
     @property

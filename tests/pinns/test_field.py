@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-import pinnlab.pinn_field as module
+import pinnlab.pinns.field as module
 from pinnlab import Box, D, Mlp, Pinn, Problem, dirichlet, parameter
 from pinnlab.observations import Observations
 from pinnlab.symbols import unknown_function

@@ -7,7 +7,7 @@ import pytest
 import sympy as sp
 
 from pinnlab import Box, D, Disk, Problem, dirichlet, initial, laplacian
-from pinnlab.pinn_domain import inputs_of, region_of
+from pinnlab.pinns.domain import inputs_of, region_of
 
 t, x, y = sp.symbols("t x y", real=True)
 

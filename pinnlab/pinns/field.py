@@ -12,8 +12,8 @@ from torch import Tensor
 
 from pinnlab.field import Field
 from pinnlab.forms.ansatz import Ansatz
+from pinnlab.pinns.residual_rows import Rows, Trained
 from pinnlab.problem import Problem
-from pinnlab.residual_rows import Rows, Trained
 from pinnlab.symbols import Expr, with_values
 from pinnlab.training.estimate import Estimate
 

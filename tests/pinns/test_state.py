@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from pinnlab.files import checkpoint
-from pinnlab.pinn_state import PinnState
+from pinnlab.pinns.state import PinnState
 from pinnlab.training.adam import AdamState
 
 

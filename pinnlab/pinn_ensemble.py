@@ -6,6 +6,7 @@ import copy
 import math
 import os
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -64,7 +65,8 @@ def solve_ensemble(
         max_seconds: Budget in seconds of all members together.
         checkpoint: File that holds the state of all members.
         resume: Go on from `checkpoint` if that file exists.
-        monitors: As in `solve`; the field that they see is an `EnsembleField`.
+        monitors: As in `solve`; the field that they see is an `EnsembleField`.  Of what they return, `NAME_0` joins
+            the history of the first member as `NAME`, and so on; other names join none.
 
     Returns:
         The solutions in the order of values, for each value in that of the seeds.  `seconds` is the time of all.
@@ -171,10 +173,11 @@ class EnsembleField(Field):
 
 @dataclass
 class EnsembleState:
-    """What every member remembers, and why those that stopped did, "" for the others."""
+    """What every member remembers, why those that stopped did, "" for the others, and the seed of each."""
 
     members: list[PinnState]
     failures: list[str]
+    seeds: list[int]
 
 
 @dataclass(frozen=True)
@@ -244,6 +247,10 @@ class PinnEnsemble(Solver):
         every = tuple(copy.copy(m) for m in methods for _ in self.seeds)
         return EnsembleMethod(self, problem, every, device)
 
+    def running(self, device: torch.device) -> AbstractContextManager[None]:
+        """The connection to other processes of torchrun, by which `compile` sees that there are several."""
+        return self.pinn.running(device)
+
 
 @dataclass(frozen=True)
 class EnsembleMethod(Method[EnsembleState]):
@@ -254,15 +261,19 @@ class EnsembleMethod(Method[EnsembleState]):
     methods: tuple[PinnMethod, ...]
     device: torch.device
 
-    @property
-    def seeds(self) -> list[int]:
-        """The seed of each member."""
-        return [*self.solver.seeds] * (len(self.methods) // len(self.solver.seeds))
-
     def init(self, seed: int) -> EnsembleState:
-        """Freshly initialised networks."""
-        members = [m.init(own + seed) for m, own in zip(self.methods, self.seeds, strict=True)]
-        return EnsembleState(members, [""] * len(members))
+        """Freshly initialised networks.
+
+        Raises:
+            ValueError: If an optimiser, a later one too, lacks the memory for all members.
+        """
+        pinn = self.solver.pinn
+        seeds = [own + seed for own in self.solver.seeds] * (len(self.methods) // len(self.solver.seeds))
+        members = [m.init(own) for m, own in zip(self.methods, seeds, strict=True)]
+        residuals = self.methods[0].residuals(pinn.sampler.points)
+        for optimizer in pinn.phases:
+            batched_step(optimizer).require_fits(len(members), len(members[0].theta), residuals)
+        return EnsembleState(members, [""] * len(members), seeds)
 
     def step(self, state: EnsembleState) -> tuple[EnsembleState, dict[str, float]]:
         """One step of every member that is neither done nor stopped; scalars are numbered by member."""
@@ -282,7 +293,7 @@ class EnsembleMethod(Method[EnsembleState]):
                 else:
                     members[i] = found[0]
                     scalars |= {f"{name}_{i}": value for name, value in found[1].items()}
-        return EnsembleState(members, failures), scalars
+        return EnsembleState(members, failures, state.seeds), scalars
 
     def _running(self, state: EnsembleState) -> list[int]:
         every = zip(self.methods, state.members, state.failures, strict=True)
@@ -325,7 +336,7 @@ class EnsembleMethod(Method[EnsembleState]):
 
     def field(self, state: EnsembleState) -> EnsembleField:
         """All networks."""
-        every = zip(self.methods, self.seeds, state.members, state.failures, strict=True)
+        every = zip(self.methods, state.seeds, state.members, state.failures, strict=True)
         members = (
             Member(m.problem, seed, m.field(s), Status.DIVERGED if failure else m.status(s), failure, m.note(s))
             for m, seed, s, failure in every

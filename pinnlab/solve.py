@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -107,10 +108,12 @@ def solve(
         method = _compiled(problem, solver, chosen, device == "auto")
         run = _Run(method, method.init(seed))
         keeper = None if checkpoint is None else _Keeper(checkpoint, _identity(problem, solver, seed))
+        # Rank 0 may still be writing the checkpoint of the call before, which the others are not to read.
+        method.ranks.agreed_number(0)
         if resume and keeper is not None and os.path.exists(checkpoint):  # type: ignore[arg-type]
             keeper.restore(run)
         if method.ranks.size > 1:
-            _require_one_run(method.ranks, [_identity(problem, solver, seed), max_steps, run.step])
+            _require_one_run(method.ranks, problem, solver, [seed, max_steps, max_seconds, run.step])
         try:
             _loop(run, max_steps, max_seconds, keeper, monitors)
         except KeyboardInterrupt:
@@ -124,16 +127,27 @@ def _identity(problem: Problem, solver: Solver, seed: int) -> dict[str, object]:
     return {"problem": problem.sha256, "solver": json.dumps(describe(solver)), "seed": seed}
 
 
-def _require_one_run(ranks: Ranks, asked: Sequence[object]) -> None:
+def _require_one_run(ranks: Ranks, problem: Problem, solver: Solver, numbers: Sequence[float | None]) -> None:
     """Refuse to mix runs: ranks that differ in what they were asked for, or in where their checkpoint stands."""
+    told = [_formulas(problem), describe(solver), *(None if n is None else float(n) for n in numbers)]
+    # Objects that do not say what they are print their addresses, which are each process's own.
+    text = re.sub(r" at 0x[0-9a-f]+", "", json.dumps(told))
     # Six bytes are a number that a float holds exactly.
-    mine = float(int.from_bytes(hashlib.sha256(json.dumps(asked).encode()).digest()[:6], "big"))
+    mine = float(int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big"))
     others = ranks.summed(torch.tensor(abs(mine - ranks.agreed_number(mine)), device=ranks.device))
     if float(others):
         raise ValueError(
-            "solve: the ranks differ in problem, solver, seed, max_steps or the step of their checkpoint; give all of "
+            "solve: the ranks differ in problem, solver, seed, budget or the step of their checkpoint; give all of "
             "them the same and a checkpoint that all can read, or start independent runs without torchrun"
         )
+
+
+def _formulas(problem: Problem) -> str:
+    """The problem's identity; of one that JSON has no words for, such as a domain of the user's own, its formulas."""
+    try:
+        return problem.sha256
+    except ValueError:
+        return str((problem.name, problem.equations, [(c.residual, c.on) for c in problem.conditions]))
 
 
 def resolve_device(device: str) -> torch.device:

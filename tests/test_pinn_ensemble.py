@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -30,14 +32,16 @@ from pinnlab.condition import Condition
 from pinnlab.pinn_ensemble import PinnEnsemble, solve_ensemble
 from pinnlab.solve import Interrupted
 from pinnlab.solvers.random_features import RandomFeatures
+from pinnlab.training.local_model import Exact
 from pinnlab.training.multi_adam import MultiAdam
+from pinnlab.training.ranks import Team
 from pinnlab.training.row_jacobian import RowJacobian
 from pinnlab.training.samplers import Uniform
 
 t, x = sp.symbols("t x", real=True)
 TINY = Mlp(width=6, depth=2)
 REDRAWN = ResidualAdaptive(points=60, candidates=120, every=3)
-FEW = 10
+FEW = 7
 
 
 class Own(RowJacobian):
@@ -190,6 +194,7 @@ def test_the_field_of_seeds_is_the_mean_of_its_members_and_that_of_values_is_ref
 def test_the_seed_of_solve_moves_all_members():
     pinn = Pinn(TINY, optimizer=Adam(per_step=2), sampler=REDRAWN)
     moved = solve(burgers(), PinnEnsemble(pinn, (0, 1)), seed=4, max_steps=1, device="cpu").field.members
+    assert [m.seed for m in moved] == [4, 5]
     alone = solve(burgers(), pinn, seed=5, max_steps=1, device="cpu").field
     assert torch.allclose(moved[1].field.theta, alone.theta, rtol=0, atol=1e-12)
 
@@ -224,6 +229,37 @@ def test_an_interrupted_ensemble_tells_what_it_had_reached():
 def test_what_cannot_be_batched_is_refused_before_any_work(settings, message):
     with pytest.raises(ValueError, match=message):
         PinnEnsemble(**settings)
+
+
+def test_memory_that_a_later_optimiser_lacks_for_all_members_is_missed_before_any_work():
+    steps = []
+    # 5 members keep 40 x 61 numbers of Jacobians each, and one of them alone would fit.
+    optimizer = (Adam(steps=1, per_step=1), LevenbergMarquardt(model=Exact(memory=2e5)))
+    pinn = Pinn(TINY, optimizer=optimizer, sampler=Uniform(points=40))
+    with pytest.raises(ValueError, match="the models of 5 members"):
+        solve_ensemble(burgers(), pinn, seeds=range(5), device="cpu", monitors=[steps.append])
+    assert not steps
+    assert solve(burgers(), pinn, max_steps=2, device="cpu").history["step"].tolist() == [1, 2]
+
+
+def test_several_processes_are_refused(monkeypatch):
+    opened = []
+    pinn = Pinn(TINY)
+    monkeypatch.setattr(Pinn, "running", lambda self, device: opened.append(device) or contextlib.nullcontext())
+    monkeypatch.setattr("pinnlab.solvers.pinn.current", lambda device: Team(device, 0, 2))
+    with pytest.raises(UnsupportedProblem, match="there are 2; run it without torchrun"):
+        solve_ensemble(burgers(), pinn, device="cpu")
+    assert opened == [torch.device("cpu")]
+
+
+def test_what_a_monitor_says_of_a_member_joins_its_history():
+    def monitor(progress):
+        return {f"twice_{i}": 2 * progress.scalars[f"loss_{i}"] for i in range(2)}
+
+    pinn = Pinn(TINY, optimizer=Adam(per_step=1), sampler=Uniform(points=20))
+    many = solve_ensemble(burgers(), pinn, seeds=(0, 1), max_steps=2, device="cpu", monitors=[monitor])
+    for solution in many:
+        assert solution.history["twice"].tolist() == (2 * solution.history["loss"]).tolist()
 
 
 def test_arrays_of_numbers_serve_and_single_numbers_are_refused():

@@ -6,7 +6,7 @@ import math
 import re
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,11 +14,13 @@ import pytest
 import sympy as sp
 import torch
 
-from pinnlab import Box, D, Problem, SolveFailed, UnsupportedProblem, initial
+from pinnlab import Box, D, Problem, SolveFailed, UnsupportedProblem, dirichlet, initial
+from pinnlab.domain.base import Domain
 from pinnlab.field import Field
 from pinnlab.files import checkpoint as files
 from pinnlab.solve import Interrupted, Progress, resolve_device, solve
 from pinnlab.solver import CPU, Method, Solver, Status
+from pinnlab.training.ranks import Ranks
 
 t = sp.Symbol("t", real=True)
 u = sp.Function("u")(t)
@@ -383,3 +385,83 @@ def test_an_interruption_before_the_first_step_has_nothing_to_hold(monkeypatch):
 def test_what_is_no_solver_is_refused(solver):
     with pytest.raises(ValueError, match="settings of a method"):
         solve(PROBLEM, solver)
+
+
+@dataclass
+class Heard(Ranks):
+    """The first of two ranks, and the numbers on which it wants to agree."""
+
+    device = torch.device("cpu")
+    number = 0
+    size = 2
+    numbers: list = field(default_factory=list)
+
+    def entering(self, theta):
+        return theta
+
+    def summed(self, part):
+        return part
+
+    def agreed(self, value):
+        self.numbers.append(float(value))
+        return value
+
+
+class Own:
+    """A part of a solver that does not say what it is."""
+
+
+@dataclass(frozen=True)
+class Shared(Walk):
+    ranks: Ranks = field(default_factory=Heard, repr=False)
+    part: Own = field(default_factory=Own)
+
+    def compile(self, problem, device=CPU):
+        method = super().compile(problem, device)
+        object.__setattr__(method, "ranks", self.ranks)
+        return method
+
+
+class Segment(Domain):
+    """A region that JSON has no words for."""
+
+    coordinates = (sp.Symbol("x", real=True),)
+    pieces = ("ends",)
+
+    def contains(self, points):
+        return np.abs(points[:, 0]) <= 1
+
+    def sample(self, n, rng):
+        return rng.uniform(-1, 1, (n, 1))
+
+    def sample_piece(self, piece, n, rng):
+        ends = rng.choice([-1.0, 1.0], (n, 1))
+        return ends, ends
+
+
+def asked(right=1, **settings):
+    """What ranks tell one another of a run on a domain of the user's own, with parts that print their addresses."""
+    domain = Segment()
+    (x,) = domain.coordinates
+    v = sp.Function("v")(x)
+    problem = Problem("own", [D(v, x, 2) - right], [v], domain, [dirichlet(v, 0)])
+    solver = Shared()
+    solve(problem, solver, device="cpu", **settings)
+    return solver.ranks.numbers[1]
+
+
+def test_ranks_agree_on_a_run_whose_problem_has_no_json_and_notice_one_that_differs():
+    plain = asked(max_steps=1)
+    assert asked(max_steps=np.int64(1)) == plain
+    others = [asked(2, max_steps=1), asked(max_steps=2), asked(max_steps=1, max_seconds=9), asked(max_steps=1, seed=1)]
+    assert len({plain, *others}) == 5
+
+
+def test_ranks_wait_for_the_first_one_before_they_read_its_checkpoint(tmp_path, monkeypatch):
+    solver, file, before = Shared(), tmp_path / "kept", []
+    solve(PROBLEM, solver, max_steps=2, checkpoint=file, device="cpu")
+    solver.ranks.numbers.clear()
+    load = files.load
+    monkeypatch.setattr(files, "load", lambda *a: (before.append(len(solver.ranks.numbers)), load(*a))[1])
+    solve(PROBLEM, solver, max_steps=3, checkpoint=file, resume=True, device="cpu")
+    assert before == [1]

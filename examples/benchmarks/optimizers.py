@@ -13,7 +13,7 @@ import numpy as np
 from _report import RESULTS, Report, shipped
 from rich.table import Table
 
-from pinnlab import ExactField, Mlp, Pinn, ResidualAdaptive, solve
+from pinnlab import ExactField, Mlp, Pinn, ResidualAdaptive, WidenedPinn, solve
 from pinnlab.compare import ErrorMonitor
 from pinnlab.reference import error_against
 from pinnlab.training.adam import Adam
@@ -40,6 +40,9 @@ OPTIMIZERS = {
     "LevenbergMarquardt": LevenbergMarquardt(),
     "LM, Sketched(1600, 600)": LevenbergMarquardt(model=Sketched(1600, 600)),
 }
+COMMON = Pinn(network=Mlp(width=20, depth=3), sampler=ResidualAdaptive(points=5000))
+SOLVERS = {name: replace(COMMON, optimizer=optimizer) for name, optimizer in OPTIMIZERS.items()}
+SOLVERS["LevenbergMarquardt, widened"] = WidenedPinn(replace(COMMON, optimizer=LevenbergMarquardt(steps=150)), rounds=2)
 
 
 def marks(seconds: float) -> list[float]:
@@ -80,13 +83,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=120, help="budget of each run")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", nargs="*", default=list(OPTIMIZERS), choices=list(OPTIMIZERS))
+    parser.add_argument("--only", nargs="*", default=list(SOLVERS), choices=list(SOLVERS))
     args = parser.parse_args()
 
     report = Report("optimizers")
     problem = shipped("burgers")
     exact = ExactField.of(problem)
-    common = Pinn(network=Mlp(width=20, depth=3), sampler=ResidualAdaptive(points=5000))
     table = Table(
         "optimiser",
         "seed",
@@ -100,9 +102,10 @@ def main() -> None:
     curves: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     for name in args.only:
         for seed in range(args.seeds):
-            solver = replace(common, optimizer=OPTIMIZERS[name])
             monitors = [ErrorMonitor(exact)]
-            solution = solve(problem, solver, seed=seed, device="cpu", max_seconds=args.seconds, monitors=monitors)
+            solution = solve(
+                problem, SOLVERS[name], seed=seed, device="cpu", max_seconds=args.seconds, monitors=monitors
+            )
             times, errors = curve(solution)
             final = error_against(solution.field, exact)["relative_l2"]
             curves.setdefault(name, []).append((np.append(times, solution.seconds), np.append(errors, final)))

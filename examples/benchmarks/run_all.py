@@ -9,6 +9,7 @@ SCRIPTS = (
     *("start_up.py", "etdrk4.py", "incompressible.py", "finite_volume.py", "finite_elements.py", "cavity.py"),
     *("poisson_3d.py", "ode.py", "references.py", "vs_py_pde.py", "vs_deepxde.py"),
     *("random_features.py", "pinn_digits.py", "optimizers.py", "derivatives.py", "inverse_burgers.py"),
+    *("ensembles.py", "compilation.py"),
 )
 
 if __name__ == "__main__":

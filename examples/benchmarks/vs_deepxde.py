@@ -1,10 +1,15 @@
-"""DeepXDE beside `Pinn`: the same problem, network and number of points, one thread each, two runs at a time.
+"""DeepXDE beside `Pinn`: the same problem, layers and number of points, one thread each, two runs at a time.
 
 DeepXDE trains as its own example of the Burgers equation does (Adam, then L-BFGS, conditions in the loss); `Pinn` has the
 settings of pinn_digits.py.  `Pinn` starts on a problem when DeepXDE is done with it, and stops at DeepXDE's time or at
 --pinn-seconds, whichever comes first.  Seconds hold the translation of the problem and the training, not imports, nor
 the evaluation of errors.  The exact solution is used for reporting only.
 
+What DeepXDE has no counterpart of it goes without: the frequencies that a `Siren` starts with (weights are drawn as in
+DeepXDE's examples, and such problems are run with the network of its Burgers example too), the features that a
+`WidenedPinn` adds behind the trained layers, and the points that join for them.
+
+"Times shorter" is DeepXDE's whole time over Pinn's; when DeepXDE first was within 10 % of its last error stands beside.
 Pinn's error "at DeepXDE's final time" is the last one recorded by then, so a run cut short counts with what it had.
 """
 
@@ -17,7 +22,7 @@ import sys
 import time
 
 import numpy as np
-from pinn_digits import cases, first_below, outcome, run, truth
+from pinn_digits import cases, first_below, outcome, run, trained_numbers, truth
 
 PROBLEMS = ("burgers", "helmholtz_2d", "wave", "kovasznay")
 MARKS = (5, 10, 20, 30, 60, 90, 120, 180, 240, 300)
@@ -28,71 +33,49 @@ ACTIVATIONS = {"Tanh": "tanh", "Swish": "swish", "Sine": "sin"}
 # for problems in time and of the Kovasznay flow for steady ones.
 IN_TIME = {"boundary_points": 80, "initial_points": 160}
 STEADY = {"boundary_points": 400}
+# Which network DeepXDE is given: Pinn's layers, or those of DeepXDE's example of the Burgers equation.
+SAME, EXAMPLE = "the same layers", "its example's layers"
+# The factor by which an error may exceed the last one and count as that.
+NEARLY = 1.1
 # Iterations of DeepXDE between two looks at the clock.  It evaluates its loss a few times more for each.
 CHUNK = 200
 
 
+def network_of(solver):
+    """The settings of Pinn that hold the network which is trained."""
+    from pinnlab import WidenedPinn
+
+    return solver.pinn if isinstance(solver, WidenedPinn) else solver
+
+
 def peer(solver, problem, order: dict):
-    """DeepXDE with the network of `solver`, or as much of it as `DeepxdePinn` has, and as many points."""
-    from pinnlab import DeepxdePinn
+    """DeepXDE with as many points as `solver`, and its layers or that of DeepXDE's own example."""
+    from pinnlab import DeepxdePinn, Mlp, Siren
 
-    network = core(solver)
-    open_rows = len(solver.constraints.ansatz(problem).open_rows)
-    points = {"domain_points": solver.sampler.points, **(IN_TIME if problem.interval else STEADY)}
+    pinn = network_of(solver)
+    open_rows = len(pinn.constraints.ansatz(problem).open_rows)
+    points = {"domain_points": pinn.sampler.points, **(IN_TIME if problem.interval else STEADY)}
     if open_rows:
-        points["boundary_points"] = max(points["boundary_points"], solver.condition_points * open_rows)
-    activation = ACTIVATIONS[type(network.activation).__name__]
-    plain = DeepxdePinn(
-        width=network.width,
-        depth=network.depth,
-        activation=activation,
-        dtype=order["dtype"],
-        chunk=CHUNK,
-        **({} if order["own_points"] else points),
-    )
-    return behind_features(plain, solver.network) if order["features"] and network is not solver.network else plain
+        points["boundary_points"] = max(points["boundary_points"], pinn.condition_points * open_rows)
+    shared = {"dtype": order["dtype"], "chunk": CHUNK, **points}
+    if order["network"] == EXAMPLE:
+        return DeepxdePinn(**shared)
+    network = pinn.network
+    if isinstance(network, Siren):
+        activation = "sin"
+    elif isinstance(network, Mlp):
+        activation = ACTIVATIONS[type(network.activation).__name__]
+    else:
+        raise SystemExit(f"DeepxdePinn has no counterpart of {network}; give that row of cases() an Mlp or a Siren")
+    return DeepxdePinn(width=network.width, depth=network.depth, activation=activation, **shared)
 
 
-def core(solver):
-    """The plain network inside embeddings, which `DeepxdePinn` does not offer."""
-    from pinnlab import FourierFeatures, Harmonics, Mlp
+def networks(name: str) -> list[str]:
+    """What DeepXDE is run with: Pinn's layers, and where they are made for Pinn's training DeepXDE's own too."""
+    from pinnlab import Siren
 
-    network = solver.network
-    while isinstance(network, FourierFeatures | Harmonics):
-        network = network.network
-    if not isinstance(network, Mlp):
-        raise SystemExit(f"DeepxdePinn has no counterpart of {network}; give that row of cases() an Mlp")
-    return network
-
-
-def behind_features(settings, architecture):
-    """A `DeepxdePinn` whose inputs are the features of `architecture`, by DeepXDE's `apply_feature_transform`."""
-    import torch
-
-    from pinnlab.networks.inputs import Inputs
-    from pinnlab.solvers.deepxde_pinn import DeepxdeMethod, DeepxdePinn
-
-    class Method(DeepxdeMethod):
-        def _network(self):
-            s, dde, problem = self.settings, self.terms.dde, self.problem
-            bounds = [(problem.interval.start, problem.interval.end)] if problem.interval else []
-            bounds += zip(problem.region.lower.tolist(), problem.region.upper.tolist(), strict=True)
-            inputs = Inputs(*zip(*bounds, strict=True), (False,) * len(bounds))
-            embedding = architecture.build(inputs, 1, torch.Generator()).embedding
-            columns = embedding(torch.zeros(1, inputs.dim, dtype=torch.float64)).shape[1]
-            embedding.to(getattr(torch, s.dtype)).requires_grad_(False)
-            sizes = [columns, *[s.width] * s.depth, len(problem.unknowns)]
-            network = dde.nn.FNN(sizes, s.activation, "Glorot normal")
-            # DeepXDE has time as its last coordinate.
-            network.apply_feature_transform(lambda x: embedding(x.roll(1 if problem.interval else 0, 1)))
-            return network
-
-    class Featured(DeepxdePinn):
-        def compile(self, problem, device=torch.device("cpu")):  # noqa: B008
-            plain = super().compile(problem, device)
-            return Method(problem, self, plain.terms, device, self.dtype)
-
-    return Featured(**vars(settings))
+    made_for_ours = isinstance(network_of(cases()[name].solver).network, Siren)
+    return [SAME, EXAMPLE] if made_for_ours else [SAME]
 
 
 def work(order: dict) -> None:
@@ -121,9 +104,9 @@ def work(order: dict) -> None:
     result["spent"] += translation
     state = method.init(0)
     about = {
-        "parameters": sum(w.numel() for w in state.parameters.values()) if theirs else len(state.theta),
+        "parameters": sum(w.numel() for w in state.parameters.values()) if theirs else trained_numbers(solver, problem),
         "translation": translation,
-        "description": description(solver, problem, case.solver.network),
+        "description": description(solver, problem),
         "ending": ending(solver, found) if theirs else "",
     }
     print(json.dumps(order | about | result))
@@ -137,41 +120,36 @@ def ending(solver, found) -> str:
     return f"{how} in {phase}, {done} iterations"
 
 
-def description(solver, problem, architecture) -> dict[str, str]:
-    """Network, points, conditions and training of a solver; `architecture` is Pinn's network."""
-    from pinnlab import DeepxdePinn, Mlp
+def description(solver, problem) -> dict[str, str]:
+    """Network, points, conditions and training of a solver."""
+    from pinnlab import DeepxdePinn
 
     if isinstance(solver, DeepxdePinn):
-        extra = "without" if type(solver) is DeepxdePinn else "behind the same"
-        embedding = "" if isinstance(architecture, Mlp) else f", {extra} {type(architecture).__name__}"
         points = f"{solver.domain_points} inside, {solver.boundary_points} on the boundary"
         points += f", {solver.initial_points} at the start" if problem.interval else ""
         return {
-            "network": f"Mlp(width={solver.width}, depth={solver.depth}, {solver.activation}){embedding}",
+            "network": f"width={solver.width}, depth={solver.depth}, {solver.activation}",
             "points": f"{points}; Hammersley, fixed",
             "conditions": "in the loss",
             "training": f"Adam {solver.adam_steps} at {solver.learning_rate:g}, then L-BFGS {solver.lbfgs_steps}",
         }
-    open_rows = len(solver.constraints.ansatz(problem).open_rows)
-    points = f" and {solver.condition_points} on each of {open_rows} open conditions" if open_rows else ""
+    pinn = network_of(solver)
+    open_rows = len(pinn.constraints.ansatz(problem).open_rows)
+    points = f" and {pinn.condition_points} on each of {open_rows} open conditions" if open_rows else ""
+    then = "" if pinn is solver else f", then {solver.features} features and LastLayer in {solver.rounds} rounds"
     return {
-        "network": str(solver.network),
-        "points": f"{solver.sampler}{points}",
-        "conditions": str(solver.constraints),
-        "training": ", then ".join(type(o).__name__ for o in solver.phases),
+        "network": str(pinn.network),
+        "points": f"{pinn.sampler}{points}",
+        "conditions": str(pinn.constraints),
+        "training": ", then ".join(type(o).__name__ for o in pinn.phases) + then,
     }
 
 
 # -- the runs ----------------------------------------------------------------------------------------------------------
 
 
-def deepxde_run(name: str, dtype: str, args: argparse.Namespace) -> dict:
-    about = {
-        "label": f"{name}, DeepXDE {dtype}",
-        "dtype": dtype,
-        "own_points": args.own_points,
-        "features": args.features,
-    }
+def deepxde_run(name: str, dtype: str, network: str, args: argparse.Namespace) -> dict:
+    about = {"label": f"{name}, DeepXDE {dtype}, {network}", "dtype": dtype, "network": network}
     return run({"name": name, "seed": 0, "seconds": args.seconds, **about}, __file__)
 
 
@@ -184,7 +162,10 @@ def pinn_run(name: str, seed: int, theirs: list, most: float) -> dict:
 def all_runs(names: list[str], args: argparse.Namespace) -> tuple[list[dict], list[dict]]:
     """The results of DeepXDE and of `Pinn`."""
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        theirs = {n: [pool.submit(deepxde_run, n, dtype, args) for dtype in args.dtypes] for n in names}
+        theirs = {
+            n: [pool.submit(deepxde_run, n, dtype, network, args) for dtype in args.dtypes for network in networks(n)]
+            for n in names
+        }
         ours = [
             pool.submit(pinn_run, n, seed, theirs[n], args.pinn_seconds) for n in names for seed in range(args.seeds)
         ]
@@ -218,7 +199,7 @@ def ratios(theirs: list[dict], ours: list[dict]):
     from rich.table import Table
 
     table = Table(
-        "problem", "DeepXDE", "its error", "after, s", "how it ended", "Pinn there\nafter, s",
+        "problem", "DeepXDE", "its error", "after, s", "nearly\nafter, s", "how it ended", "Pinn there\nafter, s",
         f"times shorter\n(goal {FASTER})", "Pinn's error", "after, s", f"times smaller\n(goal {SMALLER})",
         title="relative L2 error; cpu, one thread a run, two runs at a time; Pinn: median (least to largest) over seeds",
     )  # fmt: skip
@@ -229,9 +210,10 @@ def ratios(theirs: list[dict], ours: list[dict]):
         by = [error_by(r, end) for r in mine]
         table.add_row(
             peer_run["name"],
-            peer_run["dtype"],
+            f"{peer_run['dtype']}, {peer_run['network']}",
             f"{level:.1e}",
             f"{end:.0f}",
+            f"{first_below(peer_run, NEARLY * level):.0f}",
             peer_run["ending"],
             median_time(reached),
             spread([end / t for t in reached], ".3g"),
@@ -250,11 +232,11 @@ def settings(names: list[str], theirs: list[dict], ours: list[dict]):
     for heading in ("problem", "solver", "network", "numbers", "points", "conditions", "training", "translated in, s"):
         table.add_column(heading, overflow="fold")
     for name in names:
-        for label, results in (("DeepXDE", theirs), ("Pinn", ours)):
-            r = next(r for r in results if r["name"] == name)
+        ones = [r for r in theirs if r["name"] == name]
+        for r in (*ones, next(r for r in ours if r["name"] == name)):
             table.add_row(
                 name,
-                label,
+                "DeepXDE" if r in ones else "Pinn",
                 r["description"]["network"],
                 str(r["parameters"]),
                 *(r["description"][key] for key in ("points", "conditions", "training")),
@@ -282,13 +264,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("names", nargs="*", help=f"problems, rows of pinn_digits.py; without any {', '.join(PROBLEMS)}")
     parser.add_argument("--seconds", type=float, default=300, help="budget of each run of DeepXDE")
-    parser.add_argument("--pinn-seconds", type=float, default=75, help="most that each run of Pinn may take")
+    parser.add_argument("--pinn-seconds", type=float, default=300, help="most that each run of Pinn may take")
     parser.add_argument("--seeds", type=int, default=3, help="of Pinn; DeepXDE has seed 0")
     parser.add_argument("--dtypes", nargs="+", default=["float32"], help="of DeepXDE: float32 (its default), float64")
-    parser.add_argument("--own-points", action="store_true", help="DeepXDE with the points of its own Burgers example")
-    parser.add_argument(
-        "--features", action="store_true", help="DeepXDE behind Pinn's Fourier features, where it has some"
-    )
     args = parser.parse_args()
     names = args.names or list(PROBLEMS)
     report = Report("vs_deepxde")

@@ -18,6 +18,7 @@ from pinnlab.solve import Monitor, Progress
 from pinnlab.solver import Solver
 from pinnlab.solvers.deepxde_pinn import DeepxdePinn
 from pinnlab.solvers.pinn import Pinn
+from pinnlab.solvers.widened_pinn import WidenedPinn
 from pinnlab.training.adam import Adam
 from pinnlab.training.lbfgs import Lbfgs
 
@@ -78,6 +79,9 @@ def planned_steps(solver: Solver | None) -> int | None:
     """Steps of the loop of a training run that nothing ends sooner; None where the settings do not say."""
     if isinstance(solver, Pinn):
         return sum(math.ceil(o.steps / (o.per_step if isinstance(o, Adam | Lbfgs) else 1)) for o in solver.phases)
+    if isinstance(solver, WidenedPinn):
+        trained = planned_steps(solver.pinn)
+        return None if trained is None else trained + solver.rounds
     if isinstance(solver, DeepxdePinn):
         return math.ceil(solver.adam_steps / solver.chunk) + math.ceil(solver.lbfgs_steps / solver.chunk)
     return None

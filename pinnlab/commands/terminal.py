@@ -47,7 +47,7 @@ class Sentences(TyperGroup):
 
 def is_first() -> bool:
     """Whether this process tells and writes the result: alone, or rank 0 of those that torchrun has started."""
-    return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ.get("RANK") == "0"
+    return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ.get("RANK", "0") == "0"
 
 
 def complain(sentence: str) -> None:

@@ -257,11 +257,12 @@ def _require_data_met(problem: Problem, given: Sequence[Dirichlet], lift: Expr) 
         built_in = sp.diff(lift, problem.time, row.time_order) if row.time_order else lift
         data = on_points([row.value], problem.coordinates)
         missed, value = on_points([built_in - row.value], problem.coordinates)(points), data(points)
-        # Inwards, since outside the data may have no values.
-        beside = data(points + unit * np.sign((low + high) / 2 - points))
+        # Inwards, since outside the data may have no values, and off the side, where a jump is none of rounding.
+        inwards = unit * np.sign((low + high) / 2 - points)
+        beside = np.abs(data(points + 2 * inwards) - data(points + inwards))
         gaps[row.piece] = max(gaps.get(row.piece, 0.0), float(np.abs(missed).max()))
         size = max(size, float(np.abs(value).max()))
-        rounding = max(rounding, float(np.nan_to_num(np.abs(beside - value), posinf=0.0).max()))
+        rounding = max(rounding, float(np.nan_to_num(beside, posinf=0.0).max()))
     for piece, gap in gaps.items():
         if gap > CORNER_TOLERANCE * size + rounding:
             raise UnsupportedProblem(

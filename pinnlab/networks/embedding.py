@@ -38,7 +38,7 @@ class RandomFourier(torch.nn.Module):
 
 
 class Embedded(Headed):
-    """network(embedding(points))."""
+    """network(embedding(points)) for a network that is `Headed`."""
 
     def __init__(self, embedding: torch.nn.Module, network: torch.nn.Module) -> None:
         super().__init__()
@@ -57,6 +57,12 @@ class Embedded(Headed):
     def forward(self, points: Any) -> Any:
         """Values (n, outputs) at `points (n, dim)`."""
         return self.network(self.embedding(points))
+
+
+def embedded(embedding: torch.nn.Module, network: torch.nn.Module) -> torch.nn.Module:
+    """network(embedding(points)), which is `Headed` if the network is."""
+    kind = Embedded if isinstance(network, Headed) else torch.nn.Sequential
+    return kind(embedding, network)
 
 
 @dataclass(frozen=True)
@@ -87,11 +93,11 @@ class FourierFeatures:
         require_at_least_one(self, count=self.count)
         require_positive(self, scale=self.scale)
 
-    def build(self, inputs: Inputs, outputs: int, generator: torch.Generator) -> Headed:
+    def build(self, inputs: Inputs, outputs: int, generator: torch.Generator) -> torch.nn.Module:
         """A fresh network on the generator's device; equal generators give equal weights."""
         fourier = RandomFourier(inputs.features, self.count, self.scale, self.seed)
         embedding = torch.nn.Sequential(Features(inputs), fourier).to(generator.device)
-        return Embedded(embedding, self.network.build(unit_box(2 * self.count), outputs, generator))
+        return embedded(embedding, self.network.build(unit_box(2 * self.count), outputs, generator))
 
 
 class HarmonicFeatures(torch.nn.Module):
@@ -143,10 +149,10 @@ class Harmonics:
         require_architecture(self, network=self.network)
         require_at_least_one(self, count=self.count)
 
-    def build(self, inputs: Inputs, outputs: int, generator: torch.Generator) -> Headed:
+    def build(self, inputs: Inputs, outputs: int, generator: torch.Generator) -> torch.nn.Module:
         """A fresh network on the generator's device; equal generators give equal weights."""
         embedding = HarmonicFeatures(inputs, self.count).to(generator.device)
-        return Embedded(embedding, self.network.build(unit_box(embedding.columns), outputs, generator))
+        return embedded(embedding, self.network.build(unit_box(embedding.columns), outputs, generator))
 
 
 def unit_box(columns: int) -> Inputs:

@@ -137,6 +137,7 @@ class PinnMethod(Method[PinnState]):
         extras = rows.extras(x, self._no_normals(x))
         optimizer = LevenbergMarquardt(steps=IMITATION_STEPS)
         theta, missed = fit(rows, state.theta, x, extras, values, optimizer, self.solver.differentiation)
+        theta = self.ranks.agreed(theta)
         optimizers = [self.solver.phases[0].start(theta), *state.optimizers[1:]]
         return replace(state, step=1, theta=theta, optimizers=optimizers, rng=rng), {"imitation": missed}
 
@@ -208,12 +209,15 @@ class PinnMethod(Method[PinnState]):
         # The boundary of an interval is a point: it need not be drawn many times.
         return self.solver.condition_points if len(self.problem.coordinates) > 1 else 1
 
+    def residuals(self, points: int) -> int:
+        """How many residuals there are on so many collocation points."""
+        conditions = self._per_piece * sum(rows.count for rows in self._conditions)
+        return points * self._equations.count + conditions + sum(map(len, self._data))
+
     def _require_fits(self, parameters: int) -> None:
         """Refuse optimisers that lack the memory, later ones too, before the first has done its work."""
-        conditions = self._per_piece * sum(rows.count for rows in self._conditions)
-        count = self.solver.sampler.points * self._equations.count + conditions + sum(map(len, self._data))
         for optimizer in self.solver.phases:
-            optimizer.require_fits(parameters, count)
+            optimizer.require_fits(parameters, self.residuals(self.solver.sampler.points))
 
     @cached_property
     def _region(self) -> Region:

@@ -11,6 +11,7 @@ import numpy as np
 import sympy as sp
 import torch
 from torch import Tensor
+from torch.nn.utils.parametrize import is_parametrized
 
 from pinnlab.forms.ansatz import Ansatz, Hoisted
 from pinnlab.forms.evaluate import Program
@@ -66,7 +67,8 @@ class Trained:
     @property
     def last_layer(self) -> tuple[int, int]:
         """The first entry of theta that belongs to the linear layer a `Headed` network ends in, and the one after."""
-        if not isinstance(self.network.network, Headed):
+        # A factorised layer is not linear in what is trained of it.
+        if not isinstance(self.network.network, Headed) or is_parametrized(self.network.network.head):
             return (0, 0)
         held = dict(self.network.network.named_parameters())
         layer = list(self.network.network.head.parameters())

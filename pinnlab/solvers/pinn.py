@@ -58,8 +58,10 @@ class Pinn(Solver):
 
     Several processes: `torchrun --nproc-per-node 2 script.py` with a plain `solve` in it spreads the points of every
     draw over the ranks, which add up their gradients and Gram matrices; losses are those of one process up to the
-    order of summation.  Each rank needs one GPU or, with device="cpu", cores of its own (OMP_NUM_THREADS).  All ranks
-    must call `solve` with the same arguments; those of a `torch.distributed` group that exists already serve as well.
+    order of summation, which training amplifies, and `Soap`, whose bases depend on rounding, most.  Each rank needs
+    one GPU or, with device="cpu", cores of its own (OMP_NUM_THREADS).  All ranks must call `solve` with the same
+    arguments; those of a `torch.distributed` group that exists already serve as well, and then no rank may call it
+    alone: the others' sums would be mixed with its own.
 
     [1] M. Raissi, P. Perdikaris, G. E. Karniadakis, J. Comput. Phys. 378 (2019) 686-707.
     """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import sys
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -19,10 +21,11 @@ from pinnlab.training.last_layer import LastLayer
 from pinnlab.training.levenberg_marquardt import LevenbergMarquardt
 from pinnlab.training.optimizer import require_counts, require_positive
 from pinnlab.training.parameters import Parameters
+from pinnlab.training.ranks import Ranks
 from pinnlab.training.retaining_samplers import ResidualAdaptiveRefinement
 
 # Candidates for each point that joins a draw.
-CANDIDATES = 4
+CANDIDATES = 2
 
 
 @dataclass
@@ -31,11 +34,16 @@ class WidenedPinnState:
 
     Attributes:
         narrow: Training of the network itself.
-        wide: The widened network; None before.
+        wide: The widened network; it has no steps before that training is done.
     """
 
     narrow: PinnState
-    wide: PinnState | None
+    wide: PinnState
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the network has been widened."""
+        return self.wide.step > 0
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,8 @@ class WidenedPinn(Solver):
 
     Scalars of the last steps: "before", the loss on the new points that a step begins with, "loss" after it.  If
     "before" stays far above the last "loss", take more rounds or fewer features.  Not where `pinn` has not found the
-    solution at all, and of little help at singularities.  The memory is 32 bytes a residual and feature.
+    solution at all, and of little help at singularities.  The memory is 32 bytes a residual, feature and
+    unknown.
 
     Args:
         pinn: What is trained first; its last optimiser must end by itself, in 100 to 300 steps.
@@ -64,7 +73,7 @@ class WidenedPinn(Solver):
     pinn: Pinn = field(default_factory=lambda: Pinn(optimizer=LevenbergMarquardt(steps=150)))
     features: int = 1000
     scale: float = 0.12
-    rounds: int = 3
+    rounds: int = 2
     points_per_feature: int = 8
 
     def __post_init__(self) -> None:
@@ -78,14 +87,19 @@ class WidenedPinn(Solver):
         require_positive(self, scale=self.scale)
 
     @property
+    def joining(self) -> int:
+        """Points that join in each round."""
+        return self.points_per_feature * self.features
+
+    @property
     def widened(self) -> Pinn:
         """What follows the training of `pinn`."""
-        joining = self.points_per_feature * self.features
         sampler = ResidualAdaptiveRefinement(
-            points=joining,
-            added=joining,
-            most=(self.rounds + 1) * joining + self.pinn.sampler.points,
-            candidates=CANDIDATES * joining,
+            points=self.joining,
+            added=self.joining,
+            # The rounds end it, however many points training has gathered.
+            most=sys.maxsize,
+            candidates=CANDIDATES * self.joining,
             every=1,
             k=1.0,
             c=1.0,
@@ -103,15 +117,22 @@ class WidenedPinn(Solver):
         """Lower the problem for both networks.
 
         Raises:
-            UnsupportedProblem: If something is unknown, the network does not end in a linear layer, or `Pinn` does not
-                take the problem.
+            UnsupportedProblem: If something is unknown, the network does not end in a linear layer, `Pinn` does not
+                take the problem, or the last round would take more memory than `LastLayer` may.
         """
         require_known_parameters(self, problem)
         narrow = self.pinn.compile(problem, device)
         try:
-            return WidenedPinnMethod(self, narrow, self.widened.compile(problem, device))
+            wide = self.widened.compile(problem, device)
         except ValueError as error:
             raise UnsupportedProblem(f"WidenedPinn on {problem.name!r}: {error}") from None
+        method = WidenedPinnMethod(self, narrow, wide, narrow.device, narrow.ranks)
+        method.require_memory()
+        return method
+
+    def running(self, device: torch.device) -> AbstractContextManager[None]:
+        """The connection to the other processes of torchrun."""
+        return self.pinn.running(device)
 
 
 @dataclass(frozen=True)
@@ -121,39 +142,57 @@ class WidenedPinnMethod(Method[WidenedPinnState]):
     solver: WidenedPinn
     narrow: PinnMethod
     wide: PinnMethod
+    device: torch.device
+    ranks: Ranks
 
     def init(self, seed: int) -> WidenedPinnState:
-        """A freshly initialised network, not yet widened."""
-        return WidenedPinnState(self.narrow.init(seed), None)
+        """A freshly initialised network, not yet widened.
+
+        Raises:
+            ValueError: If training lacks the memory.
+        """
+        return WidenedPinnState(self.narrow.init(seed), self.wide.init(0))
+
+    def require_memory(self) -> None:
+        """Refuse last rounds that lack the memory, before training.
+
+        Raises:
+            UnsupportedProblem: If there are too many features for the unknowns and points of the problem.
+        """
+        first, after = self.wide.trained.last_layer
+        points = self.solver.pinn.sampler.points + self.solver.rounds * self.solver.joining
+        try:
+            LastLayer(steps=self.solver.rounds).require_columns(after - first, self.wide.residuals(points))
+        except ValueError as error:
+            raise UnsupportedProblem(f"WidenedPinn on {self.narrow.problem.name!r}: {error}") from None
 
     def step(self, state: WidenedPinnState) -> tuple[WidenedPinnState, dict[str, float]]:
         """A step of the training, or of the widened network once that is done."""
         if self.narrow.status(state.narrow) is Status.RUNNING:
             narrow, scalars = self.narrow.step(state.narrow)
             return replace(state, narrow=narrow), scalars
-        wide = self._widened(state.narrow) if state.wide is None else state.wide
-        wide, scalars = self.wide.step(wide)
+        wide, scalars = self.wide.step(state.wide if state.is_wide else self._widened(state))
         return replace(state, wide=wide), scalars
 
     def status(self, state: WidenedPinnState) -> Status:
         """DONE after the last round."""
-        return Status.RUNNING if state.wide is None else self.wide.status(state.wide)
+        return self.wide.status(state.wide) if state.is_wide else Status.RUNNING
 
     def field(self, state: WidenedPinnState) -> PinnField:
         """The network with its conditions."""
-        return self.narrow.field(state.narrow) if state.wide is None else self.wide.field(state.wide)
+        return self.wide.field(state.wide) if state.is_wide else self.narrow.field(state.narrow)
 
     def note(self, state: WidenedPinnState) -> str:
         """What there is to say of the part at work."""
-        return self.narrow.note(state.narrow) if state.wide is None else self.wide.note(state.wide)
+        return self.wide.note(state.wide) if state.is_wide else self.narrow.note(state.narrow)
 
-    def _widened(self, narrow: PinnState) -> PinnState:
+    def _widened(self, state: WidenedPinnState) -> PinnState:
         """The widened network with the values of the trained one, on its points."""
-        start = self.wide.init(0)
+        narrow = state.narrow
         network = copy.deepcopy(self.wide.trained.network.network)
         if not isinstance(network, WidenedNetwork):
             raise TypeError(f"{type(network).__name__} is not a widened network")
         network.core.load_state_dict(self.narrow.trained.network.unflatten(narrow.theta), strict=False)
         network.take_last_layer(network.core.head.weight, network.core.head.bias)
         theta = Parameters(network).flatten()
-        return replace(start, theta=theta, drawn=0, step=1, interior=narrow.interior, rng=narrow.rng)
+        return replace(state.wide, theta=theta, drawn=0, step=1, interior=narrow.interior, rng=narrow.rng)

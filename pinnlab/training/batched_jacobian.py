@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pinnlab.training.row_jacobian import LayerOuterProducts, PerPoint, RowJacobian, Rows, _Call, _Tape
+from pinnlab.training.row_jacobian import LayerCall, LayerOuterProducts, PerPoint, RowJacobian, Rows, Tape
 
 
 def acts_in_layers(rows: Rows, theta: Tensor, points: Tensor, extras: Tensor) -> bool:
@@ -15,7 +15,7 @@ def acts_in_layers(rows: Rows, theta: Tensor, points: Tensor, extras: Tensor) ->
     """
     few = min(2, len(points))
     leaf = theta.detach().clone().requires_grad_(True)
-    tape = _Tape(leaf, few)
+    tape = Tape(leaf, few)
     try:
         with torch.enable_grad(), tape:
             values = rows(leaf, points[:few], extras[:few])
@@ -89,7 +89,7 @@ def require_batched(differentiation: RowJacobian) -> None:
         )
 
 
-class _Stacked(_Tape):
+class _Stacked(Tape):
     """A tape on which the layers send each member's run of points through that member's weights.
 
     Attributes:
@@ -120,5 +120,5 @@ class _Stacked(_Tape):
         if not z.requires_grad:
             z.requires_grad_(True)
         self.outputs.append(z)
-        self._calls.append(_Call(where, bias_where, x.detach()))
+        self._calls.append(LayerCall(where, bias_where, x.detach()))
         return z

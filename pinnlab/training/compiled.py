@@ -44,6 +44,8 @@ class Compiled(RowJacobian):
     Jacobians: those, residuals without gradient, and gradients of single terms, as `ConFig` takes them, are not
     compiled.  Nor for training that is short.
 
+    Each call of `solve` has rows of its own and compiles them, from the cache where it can.
+
     Rows must be the same object from call to call, and a function of their arguments and of tensors that stay in
     place: what else they read is what it was at the first evaluation, and they may not branch on values.
 
@@ -116,16 +118,17 @@ class Compiled(RowJacobian):
 
     def _block(self, rows: Rows, theta: Tensor, points: Tensor, extras: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
         arguments = (theta, points, extras, scale)
-        key = (id(rows), theta.dtype, theta.device, *(a.shape for a in arguments))
+        key = (id(rows), theta.device, *((a.shape, a.dtype) for a in arguments))
         # Compiled code looks at the mode of autograd: it is the same in every call.
         with torch.no_grad():
-            if key not in self._known:
+            found = self._known.get(key)
+            if found is None:
                 while len(self._known) >= MOST_KEPT:
                     del self._known[next(iter(self._known))]
-                self._known[key] = rows, _compiled(rows, arguments)
+                found = self._known[key] = rows, _compiled(rows, arguments)
             if theta.is_cuda:
                 torch.compiler.cudagraph_mark_step_begin()
-            return self._known[key][1](*arguments)
+            return found[1](*arguments)
 
 
 def _filled(size: int, points: Tensor, extras: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,10 +9,12 @@ from torch import Tensor
 
 from pinnlab.training.objective import LeastSquares
 from pinnlab.training.optimizer import Optimizer, require_counts, require_positive
-from pinnlab.training.refusals import require_double, require_finite_loss, require_memory
+from pinnlab.training.refusals import finite_norm, require_double, require_finite_loss, require_memory
 
 # Of the step's length: a step that helps at none of these is none.
 LENGTHS = tuple(0.5**k for k in range(12))
+# Of what the linear model said of the whole step, times its length: a step that gains less has gone too far.
+GAINED = 0.1
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,15 @@ class LastLayer(Optimizer[LastLayerState]):
 
         min_d |r + J_c d|^2,    J_c = dr / dc,
 
-    by a singular value decomposition and goes along d as far as the loss falls.  For a linear problem the first step
-    ends at the minimum; a nonlinear one takes several, and an initial condition that is built in helps.  As the first
-    of several optimisers it starts the others from the best that random features give.
+    by a singular value decomposition and goes along d, halved until the loss falls by a tenth of what the linear model
+    says.  For a linear problem the first step ends at the minimum; a nonlinear one takes several, and an initial
+    condition that is built in helps.  As the first of several optimisers it starts the others from the best that random
+    features give.
 
     A wide layer of sines whose wave numbers cover the solution's, `Siren(width=800, depth=1, first_frequency=2 * 1.4 *
-    k)` for largest wave number k on coordinates in [-1, 1], reaches many digits on smooth solutions in seconds.  Not
-    for sharp fronts, nor for narrow networks, whose few features span little.  The cost is N columns^2.
+    k)` for largest wave number k on two coordinates in [-1, 1], reaches many digits on smooth solutions in seconds.
+    Not for sharp fronts, nor for narrow networks, whose few features span little, nor alone for inverse problems:
+    unknown parameters stay as they are.  The cost is N columns^2.
 
     Args:
         steps: Largest number of Gauss-Newton steps.
@@ -65,14 +69,14 @@ class LastLayer(Optimizer[LastLayerState]):
     def step(
         self, objective: LeastSquares, theta: Tensor, state: LastLayerState
     ) -> tuple[Tensor, LastLayerState, dict[str, float]]:
-        """One step, which may be shortened; the parameters stay where no length lowers the loss.
+        """One step, which may be shortened; the parameters stay where no length lowers the loss enough.
 
         Scalars: "loss" at the returned parameters, "before" the step, "length" taken of it, 0 for none, and "rank" of
         J_c.  On points that have just been drawn "before" tells what the last step was worth away from its own.
 
         Raises:
             ValueError: If `theta` is not float64, the objective knows no last layer, or J_c takes too much memory.
-            SolveFailed: If the loss at `theta` is not finite.
+            SolveFailed: If the loss at `theta` or a derivative is not finite.
         """
         require_double(self, theta)
         theta = theta.detach()
@@ -83,24 +87,31 @@ class LastLayer(Optimizer[LastLayerState]):
                 "LastLayer: this network does not end in a linear layer that is known; "
                 "use Mlp, ModifiedMlp, PirateNet or Siren, plain or embedded"
             )
-        what = f"the Jacobian of {columns:,} parameters and {objective.count:,} residuals"
-        require_memory(self, what, 4.0 * columns * objective.count, self.memory, "use fewer points or a narrower layer")
+        self.require_columns(columns, objective.count)
         r, jacobian = _columns(objective, theta, layer)
         loss = float(r @ r)
         require_finite_loss(self, objective, theta, loss)
+        finite_norm(self, jacobian)
         direction, rank = _minimiser(jacobian, r, self.truncation)
         known = {"before": loss, "rank": float(rank)}
         expected = float(torch.square(r + jacobian @ direction).sum())
+        least_gain = GAINED * max(loss - expected, 0.0)
         for length in LENGTHS:
             trial = theta.clone()
             trial[layer] += length * direction
             with torch.no_grad():
                 found = float(torch.square(objective.residuals(trial)).sum())
-            if found < loss:
-                settled = loss - found < self.tolerance * loss or found - expected < self.tolerance * found
+            if found < loss - length * least_gain:
+                settled = loss - found < self.tolerance * loss or abs(found - expected) < self.tolerance * found
                 scalars = known | {"loss": found, "length": length}
                 return trial, LastLayerState(state.taken + 1, settled), scalars
         return theta.clone(), LastLayerState(state.taken + 1, True), known | {"loss": loss, "length": 0.0}
+
+    def require_columns(self, columns: int, residuals: int) -> None:
+        """Raise a ValueError if steps of so many columns of J_c and residuals take more than `memory`."""
+        what = f"the Jacobian of {columns:,} parameters and {residuals:,} residuals"
+        remedy = "use fewer points, or fewer features in the last layer"
+        require_memory(self, what, 4.0 * columns * residuals, self.memory, remedy)
 
     def redrawn(self, state: LastLayerState) -> LastLayerState:  # noqa: D102
         return replace(state, settled=False)

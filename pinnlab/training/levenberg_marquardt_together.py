@@ -128,7 +128,7 @@ class LevenbergMarquardtTogether(Together[LevenbergMarquardtState]):
         settings = self.settings
         require_double(settings, thetas)
         thetas = thetas.detach()
-        self._require_memory(objective, thetas)
+        self.require_fits(len(thetas), thetas.shape[1], objective.count)
         models = _Models.at(objective, thetas)
         losses = torch.square(models.residuals).sum(1).tolist()
         outcomes: dict[int, Outcome[LevenbergMarquardtState]] = {}
@@ -211,13 +211,14 @@ class LevenbergMarquardtTogether(Together[LevenbergMarquardtState]):
         scalars = {"gradient": norm, "loss": loss, "damping": damping / 4, "ratio": 0.0, "rejected": float(tries)}
         return Outcome(theta.clone(), LevenbergMarquardtState(damping, state.taken + 1, state.stalls + 1), scalars)
 
-    def _require_memory(self, objective: BatchedLeastSquares, thetas: Tensor) -> None:
+    def require_fits(self, members: int, parameters: int, residuals: int) -> None:  # noqa: D102
         model = self.settings.model
         if isinstance(model, Exact):
-            (members, p), n = thetas.shape, objective.count
+            gram, jacobian = min(residuals, parameters) ** 2, residuals * parameters
             # As for one member: the smaller Gram matrix, a shifted copy, its factor and a strip; and the Jacobian.
-            numbers = members * (4.0 * min(n, p) ** 2 + n * p)
-            what = f"the models of {members} members of {p:,} parameters and {n:,} residuals each"
+            # Members that try again are copied when the first has accepted its step.
+            numbers = members * (4.0 * gram + jacobian) + (members - 1.0) * (gram + jacobian)
+            what = f"the models of {members} members of {parameters:,} parameters and {residuals:,} residuals each"
             remedy = "train fewer members together, take fewer points or a smaller network, or raise memory"
             require_memory(model, what, numbers, model.memory, remedy)
 

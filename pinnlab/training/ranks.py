@@ -151,7 +151,8 @@ def current(device: torch.device = CPU) -> Ranks:
         if int(local) >= torch.cuda.device_count():
             raise ValueError(
                 f"rank {local} of this machine has no CUDA device of its own, of which there are "
-                f"{torch.cuda.device_count()}; start one rank for each, or say device='cpu'"
+                f"{torch.cuda.device_count()}; start one rank for each, say device='cuda:0' if every rank sees its own "
+                "device only, or device='cpu'"
             )
         device = torch.device("cuda", int(local))
     return Team(device, dist.get_rank(), dist.get_world_size())

@@ -112,7 +112,7 @@ class LayerOuterProducts(RowJacobian):
             ValueError: If the parameters act in a way that this rule does not see.
         """
         leaf = theta.detach().requires_grad_(True)
-        tape = _Tape(leaf, len(points))
+        tape = Tape(leaf, len(points))
         with torch.enable_grad(), tape:
             values = rows(leaf, points, extras)
         in_layers = tape.covered()
@@ -148,7 +148,7 @@ class LayerOuterProducts(RowJacobian):
 
 
 @dataclass(frozen=True)
-class _Call:
+class LayerCall:
     """One call of a linear layer: where its weight and bias lie in theta, and its input (..., n or 1, in)."""
 
     weight: slice
@@ -156,7 +156,7 @@ class _Call:
     x: Tensor
 
 
-class _Tape(TorchFunctionMode):
+class Tape(TorchFunctionMode):
     """Watches calls of torch.nn.functional.linear whose weight is a view of `theta`."""
 
     def __init__(self, theta: Tensor, n: int) -> None:
@@ -164,7 +164,7 @@ class _Tape(TorchFunctionMode):
         self.theta = theta
         self.n = n
         self.outputs: list[Tensor] = []
-        self._calls: list[_Call] = []
+        self._calls: list[LayerCall] = []
 
     def __torch_function__(
         self, func: Callable, types: object, args: tuple = (), kwargs: Mapping[str, Any] | None = None
@@ -208,7 +208,7 @@ class _Tape(TorchFunctionMode):
         if not z.requires_grad:
             z.requires_grad_(True)
         self.outputs.append(z)
-        self._calls.append(_Call(where, bias_where, x.detach()))
+        self._calls.append(LayerCall(where, bias_where, x.detach()))
         return z
 
     def covered(self) -> Tensor:

@@ -38,6 +38,13 @@ class Together(abc.ABC, Generic[State]):
     def key(self, state: State) -> Hashable:
         """What members must have in common to be taken together."""
 
+    def require_fits(self, members: int, parameters: int, residuals: int) -> None:
+        """Refuse members of so many parameters and residuals that there is no memory for, before any work is done.
+
+        Raises:
+            ValueError: If their steps would take more than the settings allow.
+        """
+
     @abc.abstractmethod
     def step(self, objective: BatchedLeastSquares, thetas: Tensor, states: Sequence[State]) -> list[Outcome[State]]:
         """A step from `thetas (K, P)`; one member that fails does not touch the others."""

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from pinnlab import Adam, DeepxdePinn, Etdrk4, Lbfgs, LevenbergMarquardt, Pinn
+from pinnlab import Adam, DeepxdePinn, Etdrk4, Lbfgs, LevenbergMarquardt, Pinn, WidenedPinn
 from pinnlab.catalog import load
 from pinnlab.commands import progress as module
 from pinnlab.commands.progress import Budget, Silent, planned_steps, shown, told
@@ -37,6 +37,7 @@ def test_the_time_left_is_that_of_the_rest_at_the_same_speed():
 def test_planned_steps_count_steps_of_the_loop():
     phases = (Adam(steps=100, per_step=30), Lbfgs(steps=50, per_step=10), LevenbergMarquardt(steps=7))
     assert planned_steps(Pinn(optimizer=phases)) == 4 + 5 + 7
+    assert planned_steps(WidenedPinn(Pinn(optimizer=phases), rounds=2)) == 16 + 2
     assert planned_steps(DeepxdePinn(adam_steps=1000, lbfgs_steps=501, chunk=500)) == 2 + 2
     assert planned_steps(Etdrk4()) is None
 

@@ -102,4 +102,6 @@ def test_of_the_ranks_that_torchrun_started_the_first_one_alone_speaks(capsys, m
     assert capsys.readouterr().out == ""
     monkeypatch.setenv("RANK", "0")
     terminal.say("told once")
-    assert capsys.readouterr().out == "told once\n"
+    monkeypatch.delenv("RANK")
+    terminal.say("told by one that has no number")
+    assert capsys.readouterr().out == "told once\ntold by one that has no number\n"

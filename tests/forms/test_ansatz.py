@@ -29,7 +29,7 @@ from pinnlab import (
     parameter,
 )
 from pinnlab.domain.base import Domain
-from pinnlab.errors import KeptKink
+from pinnlab.errors import IncompatibleData, KeptKink
 from pinnlab.forms.ansatz import Ansatz, Hoisted
 from pinnlab.forms.boundary import General, Robin, classify
 from pinnlab.forms.evaluate import Program
@@ -437,6 +437,16 @@ def test_data_that_miss_one_another_by_the_rounding_of_their_coordinates_are_bui
     u = sp.Function("u")(x)
     problem = Problem("wave", [D(u, x, 2) + u], [u], Box({x: (0, 2)}), [dirichlet(u, sp.sin(sp.pi * x))])
     assert Hard().ansatz(problem).open_rows == ()
+
+
+def test_data_with_a_jump_on_the_side_that_they_are_given_on_are_refused():
+    u = sp.Function("u")(x, y)
+    lid = dirichlet(u, sp.Piecewise((1, y >= 1), (0, True)), on="top")
+    walls = dirichlet(u, 0, on=("left", "right", "bottom"))
+    with pytest.warns(IncompatibleData):
+        problem = Problem("lid", [laplacian(u, (x, y))], [u], Box({x: (0, 1), y: (0, 1)}), [walls, lid])
+    with pytest.raises(UnsupportedProblem, match="disagree where two sides meet"):
+        Hard().ansatz(problem)
 
 
 def test_data_that_disagree_are_refused_however_small_they_are():

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from pinnlab.networks.architecture import Headed
 from pinnlab.networks.embedding import FourierFeatures, HarmonicFeatures, Harmonics, RandomFourier, unit_box
 from pinnlab.networks.inputs import Features, Inputs
 from pinnlab.networks.mlp import Mlp
@@ -50,6 +51,20 @@ def test_overtones_are_cosines_and_sines_of_multiples():
 def test_one_harmonic_is_what_every_network_has(box):
     points = torch.rand(4, box.dim, dtype=DOUBLE, generator=seeded())
     torch.testing.assert_close(HarmonicFeatures(box, 1)(points), Features(box)(points), rtol=0, atol=0)
+
+
+class Wave:
+    def build(self, inputs, outputs, generator):
+        return torch.nn.Sequential(torch.nn.Linear(inputs.dim, outputs, dtype=DOUBLE), torch.nn.Tanh())
+
+
+@pytest.mark.parametrize("embedding", [FourierFeatures, Harmonics])
+def test_a_network_that_does_not_end_in_a_linear_layer_may_follow_and_its_like_is_made(embedding):
+    network = embedding(Wave(), 2).build(BOX, 1, seeded())
+    assert not isinstance(network, Headed)
+    assert isinstance(embedding(Mlp(3, 1), 2).build(BOX, 1, seeded()), Headed)
+    points = torch.tensor([[0.3, 0.4]], dtype=DOUBLE)
+    torch.testing.assert_close(network(points), network[1](network[0](points)), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(

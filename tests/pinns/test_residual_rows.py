@@ -7,7 +7,7 @@ import pytest
 import sympy as sp
 import torch
 
-from pinnlab import Box, D, Mlp, Problem, Soft, initial, parameter
+from pinnlab import Box, D, Factorized, FourierFeatures, Mlp, Problem, Soft, initial, parameter
 from pinnlab.networks.inputs import Inputs
 from pinnlab.pinns.residual_rows import Misfit, Rows, Trained
 from pinnlab.symbols import unknown_function
@@ -43,6 +43,22 @@ def test_theta_starts_with_the_networks_and_ends_at_the_guesses():
     assert [float(v) for v in trained.values(theta)] == pytest.approx([0.5, -3.0])
     assert trained.free(theta).tolist() == [0.0, 0.0]
     assert len(trained.shapes) == 12
+
+
+@pytest.mark.parametrize(
+    ("architecture", "expected"),
+    # 3 4 numbers in the hidden layer, 4 + 1 in the last; 4 numbers of 4 features more; 8 exponents and directions.
+    [
+        (Mlp(4, 1), (12, 17)),
+        (FourierFeatures(Mlp(4, 1), count=2), (20, 25)),
+        (Factorized(Mlp(4, 1)), (0, 0)),
+        (FourierFeatures(Factorized(Mlp(4, 1)), count=2), (0, 0)),
+    ],
+)
+def test_the_last_layer_is_that_of_the_network_and_plain(architecture, expected):
+    built = Parameters(architecture.build(BOX, 1, torch.Generator().manual_seed(0)))
+    trained = Trained.of(built, {"f": network(1, BOX, 1)}, [K])
+    assert trained.last_layer == expected
 
 
 def test_rows_are_what_a_reader_of_the_expression_would_compute():

@@ -131,6 +131,14 @@ def test_training_takes_the_same_steps(traced):
     assert traced == [32]
 
 
+def test_each_precision_has_a_graph_of_its_own(traced):
+    rule, theta = Compiled(), torch.tensor([2.0], dtype=DOUBLE)
+    for dtype in (torch.float32, DOUBLE):
+        plain = PointwiseLeastSquares((Group(parabola, *(torch.full((1, 1), a, dtype=dtype) for a in (0.1, 0, 1))),))
+        assert_agree(replace(plain, differentiation=rule), plain, theta)
+    assert traced == [16, 16]
+
+
 def test_forgotten_rows_are_compiled_again(traced, monkeypatch):
     monkeypatch.setattr(compiled, "MOST_KEPT", 1)
     rule, theta = Compiled(), torch.tensor([1.0], dtype=DOUBLE)
@@ -149,16 +157,33 @@ def test_jacobians_and_chunks_are_those_of_the_rule_inside():
         assert torch.equal(a, b)
 
 
+def wave(layout):
+    """Rows that the compiler makes a single function of."""
+
+    def rows(theta, points, extras):
+        return torch.tanh(theta[0] * points[:, :1] + theta[1] * points[:, 1:]) - theta[-1] * extras
+
+    return rows
+
+
+# Without vectors and trials of them, prepared headers and workers, which take a minute where there is no cache yet.
+QUICK = {"cpp.vec_isa_ok": False, "cpp_cache_precompile_headers": False, "compile_threads": 1}
+
+
 @needs_compiler
-def test_compiled_code_equals_the_plain_rule_and_is_compiled_once():
+@pytest.mark.parametrize(
+    ("make", "quick"), [(wave, QUICK), pytest.param(burgers, {}, marks=pytest.mark.slow)], ids=["wave", "burgers"]
+)
+def test_compiled_code_equals_the_plain_rule_and_is_compiled_once(make, quick):
+    import torch._inductor.config as settings
     from torch._dynamo.utils import counters
 
     layout = network()
-    rows, rule, theta = burgers(layout), Compiled(block=16), theta_of(layout)
+    rows, rule, theta = make(layout), Compiled(block=16), theta_of(layout)
     before = counters["stats"]["unique_graphs"]
     for n, seed in ((16, 0), (15, 1), (47, 2)):
         plain = PointwiseLeastSquares((group(rows, n, seed),))
-        with torch.set_grad_enabled(seed == 1):
+        with torch.set_grad_enabled(seed == 1), settings.patch(quick):
             assert_agree(replace(plain, differentiation=rule), plain, theta + seed)
     assert counters["stats"]["unique_graphs"] == before + 1
 

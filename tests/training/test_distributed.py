@@ -90,7 +90,7 @@ FIXED = Uniform(points=151)
 QUASI_NEWTON = SelfScaledBroyden(per_step=3)
 CASES = {
     "LevenbergMarquardt": Case(LevenbergMarquardt(), constraints=Hard()),
-    "LevenbergMarquardt, more parameters than rows": Case(LevenbergMarquardt(), width=20),
+    "LevenbergMarquardt, more parameters than rows": Case(LevenbergMarquardt(), width=12),
     "LevenbergMarquardt, sketched": Case(LevenbergMarquardt(model=Sketched(rows=60, columns=30))),
     "SelfScaledBroyden": Case(QUASI_NEWTON),
     "NysNewtonCg": Case(NysNewtonCg(rank=5, products=10), FIXED),

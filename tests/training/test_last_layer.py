@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -68,6 +69,18 @@ def test_a_nonlinear_problem_takes_newton_steps_until_they_settle():
     assert state.taken < 12
 
 
+def test_a_step_that_gains_more_than_the_linear_model_said_is_not_the_last():
+    # r = (c - 1, exp(-3 c)): from 0 the step is (1 + 3) / (1 + 9), from there it gains more than was expected, and at
+    # the least sum c - 1 = 3 exp(-6 c), so that c = 1.0071.
+    objective = Given(lambda p: torch.stack([p[0] - 1, torch.exp(-3 * p[0])]), 2, (0, 1))
+    optimizer, theta, state, scalars = one_step(objective, vector(0.0))
+    assert theta.item() == pytest.approx(0.4, rel=1e-12)
+    while not optimizer.finished(state):
+        theta, state, scalars = optimizer.step(objective, theta, state)
+    assert theta.item() == pytest.approx(1.0071, abs=1e-3)
+    assert scalars["loss"] == pytest.approx(0.0071**2 + np.exp(-6 * 1.0071), rel=1e-2)
+
+
 def test_a_step_that_overshoots_is_halved():
     # arctan from 2: the full Newton step lands at -3.5, where |arctan| is larger.
     _, theta, _, scalars = one_step(Given(lambda p: torch.atan(p), 1, (0, 1)), vector(2.0))
@@ -75,10 +88,21 @@ def test_a_step_that_overshoots_is_halved():
     assert abs(theta.item()) < 2
 
 
+def test_a_step_to_the_other_side_of_a_valley_is_not_taken_for_the_end():
+    # Newton's steps on arctan go to and fro between 1.3917 and -1.3917, where they lower it by next to nothing.
+    objective = Given(lambda p: torch.atan(p), 1, (0, 1))
+    optimizer, theta, state, scalars = one_step(objective, vector(1.3917))
+    assert scalars["length"] == 0.5
+    while not optimizer.finished(state):
+        theta, state, _ = optimizer.step(objective, theta, state)
+    assert abs(theta.item()) < 1e-6
+
+
 def test_where_nothing_helps_the_parameters_stay_and_it_is_finished():
-    optimizer, theta, state, scalars = one_step(AFFINE, vector(2.0, 5 / 3, 0.0))
-    again, state, scalars = optimizer.step(AFFINE, theta, state)
-    assert torch.equal(again, theta) or scalars["loss"] < 24 / 9
+    # r = (c, 1) at its least, c = 0.
+    least = Given(lambda p: torch.stack([p[0], 1 + 0 * p[0]]), 2, (0, 1))
+    optimizer, theta, state, scalars = one_step(least, vector(0.0))
+    assert (theta.item(), scalars["loss"], scalars["length"]) == (0.0, 1.0, 0.0)
     assert optimizer.finished(state)
     assert not optimizer.finished(optimizer.redrawn(state))
 
@@ -102,6 +126,11 @@ def test_a_jacobian_that_does_not_fit_is_refused_with_the_estimate():
 def test_a_loss_that_is_not_finite_is_told():
     with pytest.raises(SolveFailed):
         one_step(Given(lambda p: p / 0, 1, (0, 1)), vector(1.0))
+
+
+def test_a_derivative_that_is_not_finite_is_told():
+    with pytest.raises(SolveFailed, match="gradient"):
+        one_step(Given(lambda p: 1 + torch.sqrt(p), 1, (0, 1)), vector(0.0))
 
 
 @pytest.mark.parametrize(

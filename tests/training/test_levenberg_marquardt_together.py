@@ -109,12 +109,13 @@ def test_a_member_whose_loss_is_no_number_fails_in_words_and_the_others_step():
 
 
 def test_more_memory_than_allowed_for_all_members_is_refused():
-    # Two Gram matrices, 4 times each, of one parameter, and two Jacobians of one number: 10 numbers, 80 bytes.
+    # Two Gram matrices, 4 times each, of one parameter, and two Jacobians of one number; one of each again for a
+    # member that is selected: 12 numbers, 96 bytes.
     thetas = torch.ones(2, 1, dtype=torch.float64)
     objective = BatchedLeastSquares.of(members(linear, [4.0, 4.0], 1), thetas[0])
-    optimizer = LevenbergMarquardt(model=Exact(memory=80))
+    optimizer = LevenbergMarquardt(model=Exact(memory=96))
     LevenbergMarquardtTogether(optimizer).step(objective, thetas, [optimizer.start(t) for t in thetas])
-    optimizer = LevenbergMarquardt(model=Exact(memory=79))
+    optimizer = LevenbergMarquardt(model=Exact(memory=95))
     with pytest.raises(ValueError, match="2 members"):
         LevenbergMarquardtTogether(optimizer).step(objective, thetas, [optimizer.start(t) for t in thetas])
 

@@ -91,7 +91,7 @@ def test_the_clock_of_rank_0_stops_all_at_the_same_step(ranks):
 
 def test_runs_that_differ_are_refused_on_every_rank(ranks):
     for found in ranks:
-        assert "the ranks differ in problem, solver, seed" in found["refused"]
+        assert "the ranks differ in problem, solver, seed, budget" in found["refused"]
         assert "without torchrun" in found["refused"]
 
 

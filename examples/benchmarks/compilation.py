@@ -94,7 +94,7 @@ def broyden_steps(objectives: Sequence[PointwiseLeastSquares], theta: torch.Tens
 def losses(report: Report, rounds: int) -> None:
     table = Table(
         *("order", "network", "points", "dtype", "plain, ms", "compiled, ms", "plain / compiled"),
-        *("compiling, s", "pays after", "from the cache, s", "off by"),
+        *("compilation, s", "pays after", "from the cache, s", "off by"),
         "SSBroyden, plain / compiled",
         title="Loss and gradient of the loss, and whole iterations of SSBroyden, which works in float64 only",
     )

@@ -1,6 +1,7 @@
 """K seeds of burgers trained as one batched network, beside K networks trained one after the other.
 
-Steps are taken in turn so that both see the same load; each number is the median over rounds.
+Steps are taken in turn so that both see the same load; each number is the median over rounds, in seconds of the
+processor, or of the wall on a GPU.
 """
 
 from __future__ import annotations
@@ -36,25 +37,30 @@ CASES = (
 )
 
 
-def stepping(method: Method, seed: int, wait: Callable[[], None]) -> Callable[[], float]:
-    """A function that takes a step and returns its wall seconds."""
+def stepping(method: Method, seed: int, clock: Callable[[], float]) -> Callable[[], float]:
+    """A function that takes a step and returns its seconds."""
     carried = [method.init(seed)]
 
     def step() -> float:
-        start = time.perf_counter()
+        start = clock()
         carried[0], _ = method.step(carried[0])
-        wait()
-        return time.perf_counter() - start
+        return clock() - start
 
     return step
 
 
+def cuda_clock() -> float:
+    """Wall seconds once the device has done its work."""
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 def seconds(problem: Problem, pinn: Pinn, members: int, rounds: int, device: torch.device) -> tuple[float, float]:
     """Median seconds per iteration of all members: batched, and one after the other."""
-    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    clock = cuda_clock if device.type == "cuda" else time.process_time
     alone = pinn.compile(problem, device)
-    separate = [stepping(copy.copy(alone), seed, wait) for seed in range(members)]
-    together = stepping(PinnEnsemble(pinn, tuple(range(members))).compile(problem, device), 0, wait)
+    separate = [stepping(copy.copy(alone), seed, clock) for seed in range(members)]
+    together = stepping(PinnEnsemble(pinn, tuple(range(members))).compile(problem, device), 0, clock)
     both = [(together(), sum(step() for step in separate)) for _ in range(rounds + 1)][1:]
     iterations = ITERATIONS if isinstance(pinn.optimizer, Adam) else 1
     first, second = (statistics.median(times) / iterations for times in zip(*both, strict=True))

@@ -122,12 +122,11 @@ class WidenedPinn(Solver):
         """
         require_known_parameters(self, problem)
         narrow = self.pinn.compile(problem, device)
+        method = WidenedPinnMethod(self, narrow, replace(narrow, solver=self.widened), narrow.device, narrow.ranks)
         try:
-            wide = self.widened.compile(problem, device)
+            method.require_memory()
         except ValueError as error:
             raise UnsupportedProblem(f"WidenedPinn on {problem.name!r}: {error}") from None
-        method = WidenedPinnMethod(self, narrow, wide, narrow.device, narrow.ranks)
-        method.require_memory()
         return method
 
     def running(self, device: torch.device) -> AbstractContextManager[None]:
@@ -157,14 +156,11 @@ class WidenedPinnMethod(Method[WidenedPinnState]):
         """Refuse last rounds that lack the memory, before training.
 
         Raises:
-            UnsupportedProblem: If there are too many features for the unknowns and points of the problem.
+            ValueError: If there are too many features for the unknowns and points of the problem.
         """
         first, after = self.wide.trained.last_layer
         points = self.solver.pinn.sampler.points + self.solver.rounds * self.solver.joining
-        try:
-            LastLayer(steps=self.solver.rounds).require_columns(after - first, self.wide.residuals(points))
-        except ValueError as error:
-            raise UnsupportedProblem(f"WidenedPinn on {self.narrow.problem.name!r}: {error}") from None
+        LastLayer(steps=self.solver.rounds).require_columns(after - first, self.wide.residuals(points))
 
     def step(self, state: WidenedPinnState) -> tuple[WidenedPinnState, dict[str, float]]:
         """A step of the training, or of the widened network once that is done."""

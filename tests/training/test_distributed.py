@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import multiprocessing
 import os
@@ -202,6 +203,8 @@ def work(rank, folder):
 
 def main(folder):
     """Both ranks; the second is forked, so that what takes longest, the imports, is done once."""
+    for name in ("scipy.stats.qmc", "torch._dynamo"):
+        importlib.import_module(name)
     other = multiprocessing.get_context("fork").Process(target=work, args=(1, folder), daemon=True)
     other.start()
     work(0, folder)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -95,12 +96,17 @@ def solve(
 
     Raises:
         UnsupportedProblem: If the solver cannot take the problem.
-        ValueError: If `solver` is none, the checkpoint is damaged or of another run, or the ranks differ in what
-            they were asked for.
+        ValueError: If `solver` is none, the seed or a budget is negative, the checkpoint is damaged or of another
+            run, or the ranks differ in what they were asked for.
         Interrupted: If the run is interrupted from the keyboard; it holds what was reached.
     """
     if not isinstance(solver, Solver):
         raise ValueError(f"solve: solver must be the settings of a method such as Etdrk4(points=64), got {solver!r}")
+    if not isinstance(seed, Integral) or seed < 0:
+        raise ValueError(f"solve: seed = {seed!r}; give a whole number from 0 on")
+    for name, budget in (("max_steps", max_steps), ("max_seconds", max_seconds)):
+        if budget is not None and not budget >= 0:
+            raise ValueError(f"solve: {name} = {budget!r}; give a number from 0 on, or None for no such budget")
     if resume and checkpoint is None:
         raise ValueError("solve: resume=True needs checkpoint=FILE")
     chosen = resolve_device(device)

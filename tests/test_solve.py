@@ -465,3 +465,11 @@ def test_ranks_wait_for_the_first_one_before_they_read_its_checkpoint(tmp_path, 
     monkeypatch.setattr(files, "load", lambda *a: (before.append(len(solver.ranks.numbers)), load(*a))[1])
     solve(PROBLEM, solver, max_steps=3, checkpoint=file, resume=True, device="cpu")
     assert before == [1]
+
+
+@pytest.mark.parametrize(
+    "bad", [{"seed": -1}, {"seed": 1.5}, {"max_seconds": -1}, {"max_steps": -2}, {"max_seconds": math.nan}]
+)
+def test_seeds_and_budgets_that_mean_nothing_are_refused(bad):
+    with pytest.raises(ValueError, match=rf"solve: {next(iter(bad))} = .*; give a"):
+        solve(PROBLEM, Walk(), device="cpu", **bad)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -86,6 +87,8 @@ class Widened:
         require_architecture(self, network=self.network)
         require_at_least_one(self, width=self.width)
         require_positive(self, scale=self.scale)
+        if not isinstance(self.seed, Integral) or self.seed < 0:
+            raise ValueError(f"Widened: seed = {self.seed!r}; give a whole number from 0 on")
 
     def build(self, inputs: Inputs, outputs: int, generator: torch.Generator) -> WidenedNetwork:
         """A fresh network on the generator's device; equal generators give equal weights.

@@ -10,7 +10,7 @@ import torch
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.forms.ansatz import Constraints, Hard
 from pinnlab.forms.jumps import require_continuous_fluxes
-from pinnlab.networks.architecture import Architecture
+from pinnlab.networks.architecture import Architecture, require_architecture
 from pinnlab.networks.mlp import Mlp
 from pinnlab.numerics.derivatives import Derivatives
 from pinnlab.numerics.taylor import TaylorMode
@@ -19,6 +19,7 @@ from pinnlab.pinns.method import PinnMethod
 from pinnlab.pinns.state import PinnState as PinnState
 from pinnlab.problem import Problem
 from pinnlab.solver import CPU, Solver
+from pinnlab.training.last_layer import LastLayer
 from pinnlab.training.levenberg_marquardt import LevenbergMarquardt
 from pinnlab.training.optimizer import Optimizer
 from pinnlab.training.ranks import current, joined
@@ -80,17 +81,16 @@ class Pinn(Solver):
 
     def __post_init__(self) -> None:
         kinds: dict[str, type] = {
-            "network": Architecture,
             "constraints": Constraints,
             "sampler": Sampler,
             "weighting": Weighting,
             "differentiation": RowJacobian,
-            "function_network": Architecture,
             "derivatives": Derivatives,
         }
         for name, kind in kinds.items():
             if not isinstance(getattr(self, name), kind):
                 raise ValueError(f"Pinn: {name} must be a {kind.__name__}, got {getattr(self, name)!r}")
+        require_architecture(self, network=self.network, function_network=self.function_network)
         if not self.phases or not all(isinstance(o, Optimizer) for o in self.phases):
             raise ValueError(f"Pinn: optimizer must be one or several optimisers, got {self.optimizer!r}")
         if self.condition_points < 1:
@@ -103,7 +103,7 @@ class Pinn(Solver):
     @property
     def phases(self) -> tuple[Optimizer, ...]:
         """The optimisers that follow one another."""
-        return (self.optimizer,) if isinstance(self.optimizer, Optimizer) else tuple(self.optimizer)
+        return tuple(self.optimizer) if isinstance(self.optimizer, tuple | list) else (self.optimizer,)
 
     @property
     def data(self) -> tuple[Observations, ...]:
@@ -137,4 +137,9 @@ def _require_data(solver: Pinn, problem: Problem) -> None:
         raise UnsupportedProblem(
             f"Pinn on {problem.name!r}: the {unknown[0]} is unknown and there are no data to learn it from; "
             "give Pinn(observations=Observations(points, values, noise)), or write a known one"
+        )
+    if unknown and all(isinstance(o, LastLayer) for o in solver.phases):
+        raise UnsupportedProblem(
+            f"Pinn on {problem.name!r}: LastLayer leaves the {unknown[0]} as it is; let another optimiser "
+            "train it, such as LevenbergMarquardt()"
         )

@@ -35,10 +35,12 @@ class WidenedPinnState:
     Attributes:
         narrow: Training of the network itself.
         wide: The widened network; it has no steps before that training is done.
+        before: The loss that each round began with, on points of which many were new.
     """
 
     narrow: PinnState
     wide: PinnState
+    before: list[float]
 
     @property
     def is_wide(self) -> bool:
@@ -60,8 +62,8 @@ class WidenedPinn(Solver):
     Scalars of the last steps: "before", the loss on the new points that a step begins with, "loss" after it.  If
     "before" stays far above the last "loss", take more rounds or fewer features: a residual that is small on the points
     alone can go with a larger error.  Not where `pinn` has not found the solution, nor where the solution is singular:
-    in a lid-driven cavity, whose pressure is so at two corners, widening made the answer worse.  The memory is 32 bytes a residual, feature and
-    unknown.
+    in a lid-driven cavity, whose pressure is so at two corners, widening made the answer worse.  The memory
+    is 32 bytes a residual, feature and unknown.
 
     Args:
         pinn: What is trained first; its last optimiser must end by itself, in 100 to 300 steps.
@@ -151,7 +153,7 @@ class WidenedPinnMethod(Method[WidenedPinnState]):
         Raises:
             ValueError: If training lacks the memory.
         """
-        return WidenedPinnState(self.narrow.init(seed), self.wide.init(0))
+        return WidenedPinnState(self.narrow.init(seed), self.wide.init(0), [])
 
     def require_memory(self) -> None:
         """Refuse last rounds that lack the memory, before training.
@@ -161,7 +163,11 @@ class WidenedPinnMethod(Method[WidenedPinnState]):
         """
         first, after = self.wide.trained.last_layer
         points = self.solver.pinn.sampler.points + self.solver.rounds * self.solver.joining
-        LastLayer(steps=self.solver.rounds).require_columns(after - first, self.wide.residuals(points))
+        try:
+            LastLayer(steps=self.solver.rounds).require_columns(after - first, self.wide.residuals(points))
+        except ValueError as error:
+            told = str(error).split("; ")[0]
+            raise ValueError(f"{told}; give WidenedPinn fewer features, rounds or points_per_feature") from None
 
     def step(self, state: WidenedPinnState) -> tuple[WidenedPinnState, dict[str, float]]:
         """A step of the training, or of the widened network once that is done."""
@@ -169,7 +175,7 @@ class WidenedPinnMethod(Method[WidenedPinnState]):
             narrow, scalars = self.narrow.step(state.narrow)
             return replace(state, narrow=narrow), scalars
         wide, scalars = self.wide.step(state.wide if state.is_wide else self._widened(state))
-        return replace(state, wide=wide), scalars
+        return replace(state, wide=wide, before=[*state.before, scalars["before"]]), scalars
 
     def status(self, state: WidenedPinnState) -> Status:
         """DONE after the last round."""
@@ -181,7 +187,15 @@ class WidenedPinnMethod(Method[WidenedPinnState]):
 
     def note(self, state: WidenedPinnState) -> str:
         """What there is to say of the part at work."""
-        return self.wide.note(state.wide) if state.is_wide else self.narrow.note(state.narrow)
+        if not state.is_wide:
+            return self.narrow.note(state.narrow)
+        first, last = state.before[0], state.before[-1]
+        if last > first:
+            return (
+                f"WidenedPinn: on new points the widened network began with a loss of {last:.1e}, the trained one with "
+                f"{first:.1e}; widening does not help here: take more points_per_feature, fewer features, or Pinn alone"
+            )
+        return self.wide.note(state.wide)
 
     def _widened(self, state: WidenedPinnState) -> PinnState:
         """The widened network with the values of the trained one, on its points."""

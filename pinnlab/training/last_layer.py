@@ -62,6 +62,9 @@ class LastLayer(Optimizer[LastLayerState]):
     def __post_init__(self) -> None:
         require_counts(self, steps=self.steps)
         require_positive(self, tolerance=self.tolerance, truncation=self.truncation, memory=self.memory)
+        for name, value in (("tolerance", self.tolerance), ("truncation", self.truncation)):
+            if value >= 1:
+                raise ValueError(f"LastLayer: {name} = {value} is relative; give a number below 1")
 
     def start(self, theta: Tensor) -> LastLayerState:  # noqa: D102
         return LastLayerState(0, False)
@@ -75,7 +78,8 @@ class LastLayer(Optimizer[LastLayerState]):
         J_c.  On points that have just been drawn "before" tells what the last step was worth away from its own.
 
         Raises:
-            ValueError: If `theta` is not float64, the objective knows no last layer, or J_c takes too much memory.
+            ValueError: If `theta` is not float64, the objective knows no last layer or has too few residuals for it, or
+                J_c takes too much memory.
             SolveFailed: If the loss at `theta` or a derivative is not finite.
         """
         require_double(self, theta)
@@ -86,6 +90,11 @@ class LastLayer(Optimizer[LastLayerState]):
             raise ValueError(
                 "LastLayer: this network does not end in a linear layer that is known; "
                 "use Mlp, ModifiedMlp, PirateNet or Siren, plain or embedded"
+            )
+        if objective.count < columns:
+            raise ValueError(
+                f"LastLayer: {objective.count:,} residuals do not determine {columns:,} numbers; "
+                "give more points or a narrower last layer"
             )
         self.require_columns(columns, objective.count)
         r, jacobian = _columns(objective, theta, layer)

@@ -64,7 +64,7 @@ def require_counts(owner: object, **values: int) -> None:
     """Raise a ValueError that names `owner` and the first of `values` that is no whole number from 1 on."""
     for name, value in values.items():
         if not is_whole(value) or value < 1:
-            raise ValueError(f"{type(owner).__name__}: {name} = {value!r}; give a positive whole number, such as 100")
+            raise ValueError(f"{type(owner).__name__}: {name} = {value!r}; give a positive whole number")
 
 
 def is_whole(value: object) -> bool:

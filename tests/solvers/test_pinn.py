@@ -201,7 +201,9 @@ def test_any_domain_is_taken_with_soft_conditions_and_none_without_formulas_with
         ({"weighting": 1.0}, "weighting must be a Weighting"),
         ({"differentiation": None}, "differentiation must be a RowJacobian"),
         ({"condition_points": 0}, "condition_points must be positive"),
-        ({"network": 40}, "network must be an? Architecture"),
+        ({"network": 40}, "network = 40 is no architecture"),
+        ({"network": Mlp}, "network = .* is no architecture"),
+        ({"optimizer": LevenbergMarquardt}, "optimizer must be one or several"),
     ],
 )
 def test_bad_settings_are_refused(bad, message):

@@ -15,6 +15,7 @@ from pinnlab import (
     Box,
     D,
     Hard,
+    LastLayer,
     Lbfgs,
     LevenbergMarquardt,
     Mlp,
@@ -294,3 +295,9 @@ def test_standard_errors_do_not_depend_on_whether_points_are_about_to_be_redrawn
     settings = {"sampler": Sobol(points=32, every=10), "weighting": ResidualAttention(), "constraints": Soft()}
     solution = solve(decay(), pinn(Observations(TIMES, noisy(0), SIGMA), **settings), device="cpu", max_steps=steps)
     assert 0 < solution.field.parameters["k"].standard_error < 1
+
+
+def test_the_last_layer_alone_infers_nothing_and_is_refused():
+    solver = pinn(Observations(TIMES, noisy(0), SIGMA), optimizer=LastLayer())
+    with pytest.raises(UnsupportedProblem, match="LastLayer leaves the parameter k as it is"):
+        solver.compile(decay())

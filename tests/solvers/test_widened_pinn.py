@@ -186,3 +186,13 @@ def test_what_cannot_be_widened_is_refused():
 def test_impossible_settings_are_refused(settings):
     with pytest.raises(ValueError, match="WidenedPinn"):
         WidenedPinn(**settings)
+
+
+def test_widening_that_does_not_help_is_told():
+    method = SMALL.compile(nonlinear())
+    state = method.init(0)
+    while method.status(state) is Status.RUNNING:
+        state, _ = method.step(state)
+    assert len(state.before) == 2
+    assert method.note(state) == ""
+    assert "widening does not help here" in method.note(replace(state, before=[1e-6, 2e-6]))

@@ -134,8 +134,13 @@ def test_a_derivative_that_is_not_finite_is_told():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"steps": 0}, {"steps": 1.5}, {"tolerance": 0}, {"truncation": -1}, {"memory": 0}]
+    "settings", [{"steps": 0}, {"steps": 1.5}, {"tolerance": 0}, {"truncation": -1}, {"truncation": 2}, {"memory": 0}]
 )
 def test_impossible_settings_are_refused(settings):
     with pytest.raises(ValueError, match="LastLayer"):
         LastLayer(**settings)
+
+
+def test_too_few_residuals_for_the_layer_are_refused():
+    with pytest.raises(ValueError, match="1 residuals do not determine 2 numbers"):
+        one_step(Given(lambda p: p[:1] + p[1:], 1, (0, 2)), vector(1.0, 2.0))

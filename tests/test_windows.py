@@ -34,7 +34,8 @@ from pinnlab.condition import Condition
 from pinnlab.field import ExactField
 from pinnlab.pinns.field import PinnField
 from pinnlab.solver import Status
-from pinnlab.windows import WindowedMethod, Windows, window
+from pinnlab.windowed_method import WindowedMethod
+from pinnlab.windows import Windows
 
 t, x = sp.symbols("t x", real=True)
 y = sp.Function("y")(t)
@@ -155,15 +156,6 @@ def test_each_window_asks_each_one_before_it_the_same_number_of_times(monkeypatc
     assert counts[3] - counts[2] <= 6
 
 
-def test_the_problem_on_a_window_has_its_interval_and_initial_data() -> None:
-    exact = ExactField.of(STRING)
-    part = window(STRING, 0.5, 0.75, exact)
-    assert part.interval is not None
-    assert (part.interval.start, part.interval.end) == (0.5, 0.75)
-    assert [c.on for c in part.conditions] == [("initial",), ("initial",)]
-    assert window(STRING, 0.0, 0.5, None).conditions == STRING.conditions
-
-
 def test_a_resumed_run_equals_one_without_interruption(tmp_path: Path) -> None:
     pinn = replace(features(EqualWindows(3)), optimizer=LevenbergMarquardt(steps=5), network=Mlp(6, 1))
     whole = solve(DECAY, pinn, seed=3)
@@ -264,7 +256,7 @@ def test_more_windows_of_a_problem_in_space_than_can_ask_one_another_are_refused
 
 
 def test_windows_that_become_too_many_on_the_way_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pinnlab.windows.LONGEST_CHAIN", 2)
+    monkeypatch.setattr("pinnlab.windowed_method.LONGEST_CHAIN", 2)
     solution = solve(ADVECTION, replace(waves(AdaptiveWindows(0.25, loss=1.0, growth=1.0)), network=Siren(20, 1)))
     assert solution.status is Status.DIVERGED
     assert "give longer ones" in solution.failure

@@ -79,11 +79,7 @@ class Characteristics:
 
     def states(self, orders: tuple[int, ...], points: np.ndarray) -> np.ndarray:
         """A partial derivative of the unknowns by t and x, at fixed position, at times and labels `(n, 1 + d)`."""
-        known = self._states.get(orders)
-        if known is None or not np.array_equal(known[0], points):
-            # Answers that begin from one another ask for several derivatives at the same points, each level anew.
-            known = self._states[orders] = (points.copy(), self.values(self.state_rows(orders), points))
-        return known[1].copy()
+        return self.values(self.state_rows(orders), points)
 
     def state_rows(self, orders: tuple[int, ...]) -> Rows:
         """The rows of a partial derivative of the unknowns, compiled once.
@@ -221,10 +217,6 @@ class Characteristics:
     @cached_property
     def _rows(self) -> Rows:
         return self.rows([*self.view.displacement, *self.view.metric])
-
-    @cached_property
-    def _states(self) -> dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]]:
-        return {}
 
     @cached_property
     def _state_rows(self) -> dict[tuple[int, ...], Rows]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +38,19 @@ def machine() -> str:
         f"{cores} cores ({platform.machine()}), {torch.get_num_threads()} threads, Python {platform.python_version()}, "
         f"torch {torch.__version__}, numpy {np.__version__}, load at start {os.getloadavg()[0]:.2f}"
     )
+
+
+def in_own_process(script: str, order: dict) -> dict:
+    """One run of a script with one thread: it is handed the order as JSON, and the last line it prints is the result.
+
+    Raises:
+        SystemExit: If the script fails; the text ends with what it said.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, script, json.dumps(order)], capture_output=True, text=True, env=environment)
+    if done.returncode:
+        raise SystemExit(f"{order}\n{done.stderr[-3000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def shipped(name: str):

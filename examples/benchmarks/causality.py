@@ -10,8 +10,6 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import json
-import os
-import subprocess
 import sys
 
 import numpy as np
@@ -88,12 +86,9 @@ def work(order: dict) -> None:
 
 def run(order: dict) -> dict:
     """One run in a process of its own."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    command = [sys.executable, __file__, json.dumps(order)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    if done.returncode:
-        raise SystemExit(f"{order}\n{done.stderr[-3000:]}")
-    result = json.loads(done.stdout.splitlines()[-1])
+    from _report import in_own_process
+
+    result = in_own_process(__file__, order)
     what = f"{order['problem']} {order['parameters']}, {order['solver']}, seed {order['seed']}"
     print(f"{what}: {result['error']:.1e} after {result['spent']:.0f} s, {result['status']}", flush=True)
     return result

@@ -12,8 +12,6 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import json
-import os
-import subprocess
 import sys
 from dataclasses import dataclass
 
@@ -135,11 +133,9 @@ def trained_numbers(solver, problem) -> int:
 
 def run(order: dict, script: str = __file__) -> dict:
     """One run in a process of its own: `script` is handed the order as JSON and prints the result as JSON."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, script, json.dumps(order)], capture_output=True, text=True, env=environment)
-    if done.returncode:
-        raise SystemExit(f"{order}\n{done.stderr[-3000:]}")
-    result = json.loads(done.stdout.splitlines()[-1])
+    from _report import in_own_process
+
+    result = in_own_process(script, order)
     what = f"{order.get('label', order['name'])}, seed {order['seed']}"
     print(f"{what}: {result['final']:.1e} after {result['spent']:.0f} s", flush=True)
     return result

@@ -11,9 +11,7 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import json
-import os
 import re
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -170,16 +168,13 @@ def work(order: dict) -> None:
 
 def run(order: dict) -> dict:
     """One run in a process of its own, or what is kept of it."""
+    from _report import in_own_process
+
     if order["result"] and Path(order["result"]).exists():
         kept = json.loads(Path(order["result"]).read_text())
         if kept["solver"] == order["solver"]:
             return kept
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    command = [sys.executable, __file__, json.dumps(order)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    if done.returncode:
-        raise SystemExit(f"{order}\n{done.stderr[-3000:]}")
-    result = json.loads(done.stdout.splitlines()[-1])
+    result = in_own_process(__file__, order)
     if order["result"]:
         Path(order["result"]).write_text(json.dumps(result))
     what = f"{order['name']}, seed {order['seed']}"

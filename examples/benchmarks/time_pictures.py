@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 from _report import RESULTS, shipped
+from time_and_transport import cases
 
-from pinnlab import (
-    GivenWindows,
-    Harmonics,
-    LagrangianPinn,
-    LevenbergMarquardt,
-    Mlp,
-    NeuralGalerkin,
-    ResidualAdaptive,
-    Siren,
-    Soft,
-    UniformGrid,
-    reference,
-    solve,
-)
+from pinnlab import LevenbergMarquardt, reference, solve
 
 
 def chaos() -> None:
     """Kuramoto-Sivashinsky: the network's answer, and its distance to the reference."""
     problem = shipped("kuramoto_sivashinsky_chaotic")
-    network = Siren(400, depth=1, first_frequency=200.0)
-    found = solve(problem, NeuralGalerkin(network=network, dt=1 / 4000, sampler=UniformGrid(1200)))
+    found = solve(problem, cases()["kuramoto_sivashinsky_chaotic"].solver)
     truth = reference(problem, 1e-7)
     values, known = (s.field.on_grid((201, 512)).values["u"] for s in (found, truth))
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
@@ -48,15 +37,7 @@ def chaos() -> None:
 def front() -> None:
     """Viscous Burgers: characteristics of every window, each of which begins with equal labels."""
     problem = shipped("burgers_transport")
-    solver = LagrangianPinn(
-        Harmonics(Mlp(10, 2), 8),
-        Harmonics(Mlp(10, 2), 8),
-        constraints=Soft(),
-        condition_points=300,
-        sampler=ResidualAdaptive(1200, 5000),
-        optimizer=LevenbergMarquardt(steps=40),
-        windows=GivenWindows((0.6, 0.85, 0.95, 1.0, 1.05, 1.1, 1.125, 1.15)),
-    )
+    solver = replace(cases()["burgers_transport, T = 1.5"].solver, optimizer=LevenbergMarquardt(steps=40))
     # Eight windows are enough for the picture.
     found = solve(problem, solver, max_steps=8 * 40)
     edges, fields = found.field.edges, found.field.fields

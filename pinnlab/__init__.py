@@ -42,8 +42,8 @@ from pinnlab.symbols import parameter as parameter
 from pinnlab.symbols import unknown_function as unknown_function
 
 if TYPE_CHECKING:
-    from pinnlab.compare import Comparison as Comparison
     from pinnlab.compare import compare as compare
+    from pinnlab.compare import Comparison as Comparison
     from pinnlab.discretization.collocation import Chebyshev as Chebyshev
     from pinnlab.discretization.collocation import FiniteDifferences as FiniteDifferences
     from pinnlab.field import ExactField as ExactField
@@ -54,6 +54,17 @@ if TYPE_CHECKING:
     from pinnlab.flow import Flow as Flow
     from pinnlab.forms.ansatz import Hard as Hard
     from pinnlab.forms.ansatz import Soft as Soft
+    from pinnlab.gps.gram import Dense as Dense
+    from pinnlab.gps.iterative import Iterative as Iterative
+    from pinnlab.gps.kronecker import Kronecker as Kronecker
+    from pinnlab.gps.placement import GivenPoints as GivenPoints
+    from pinnlab.gps.placement import NodeGrid as NodeGrid
+    from pinnlab.gps.placement import Scattered as Scattered
+    from pinnlab.gps.sparse import SparseCholesky as SparseCholesky
+    from pinnlab.gps.spectrum import FoundSpectrum as FoundSpectrum
+    from pinnlab.gps.uncertain import Uncertain as Uncertain
+    from pinnlab.gps.weight_space import WeightSpace as WeightSpace
+    from pinnlab.integral import Integral as Integral
     from pinnlab.known import known as known
     from pinnlab.networks.activations import Sine as Sine
     from pinnlab.networks.activations import Swish as Swish
@@ -68,8 +79,8 @@ if TYPE_CHECKING:
     from pinnlab.networks.pirate_net import PirateNet as PirateNet
     from pinnlab.networks.siren import Siren as Siren
     from pinnlab.networks.widened import Widened as Widened
-    from pinnlab.neural_flow_map import NeuralFlowMap as NeuralFlowMap
     from pinnlab.neural_flow_map import learn_flow_map as learn_flow_map
+    from pinnlab.neural_flow_map import NeuralFlowMap as NeuralFlowMap
     from pinnlab.numerics.additive_runge_kutta import DormandPrince as DormandPrince
     from pinnlab.numerics.additive_runge_kutta import ImexRungeKutta as ImexRungeKutta
     from pinnlab.numerics.additive_runge_kutta import ImplicitMidpoint as ImplicitMidpoint
@@ -84,6 +95,10 @@ if TYPE_CHECKING:
     from pinnlab.numerics.integrators import Radau as Radau
     from pinnlab.numerics.jets import Fastest as Fastest
     from pinnlab.numerics.jets import jets as jets
+    from pinnlab.numerics.kernels import Matern as Matern
+    from pinnlab.numerics.kernels import SpectralMixture as SpectralMixture
+    from pinnlab.numerics.kernels import SquaredExponential as SquaredExponential
+    from pinnlab.numerics.kernels import StudentMixture as StudentMixture
     from pinnlab.numerics.nested import NestedAutograd as NestedAutograd
     from pinnlab.numerics.riemann import Hll as Hll
     from pinnlab.numerics.riemann import Hllem as Hllem
@@ -97,6 +112,7 @@ if TYPE_CHECKING:
     from pinnlab.pinn_ensemble import solve_ensemble as solve_ensemble
     from pinnlab.pinns.moving import AllParameters as AllParameters
     from pinnlab.pinns.moving import OutputLayer as OutputLayer
+    from pinnlab.posterior import Posterior as Posterior
     from pinnlab.reference import cross_check as cross_check
     from pinnlab.reference import reference as reference
     from pinnlab.reference import refine as refine
@@ -121,9 +137,10 @@ if TYPE_CHECKING:
     from pinnlab.solvers.ode import Ode as Ode
     from pinnlab.solvers.pinn import Pinn as Pinn
     from pinnlab.solvers.random_features import RandomFeatures as RandomFeatures
+    from pinnlab.solvers.spectral_gp import SpectralGp as SpectralGp
     from pinnlab.solvers.widened_pinn import WidenedPinn as WidenedPinn
-    from pinnlab.sparse_regression import SparseModel as SparseModel
     from pinnlab.sparse_regression import sparse_regression as sparse_regression
+    from pinnlab.sparse_regression import SparseModel as SparseModel
     from pinnlab.support import support as support
     from pinnlab.training.adam import Adam as Adam
     from pinnlab.training.broyden_family import Bfgs as Bfgs
@@ -148,9 +165,9 @@ if TYPE_CHECKING:
     from pinnlab.training.point_weights import ResidualAttention as ResidualAttention
     from pinnlab.training.point_weights import SelfAdaptive as SelfAdaptive
     from pinnlab.training.preconditioning import ColumnScaling as ColumnScaling
+    from pinnlab.training.preconditioning import condition_number as condition_number
     from pinnlab.training.preconditioning import GramInverseRoot as GramInverseRoot
     from pinnlab.training.preconditioning import Preconditioned as Preconditioned
-    from pinnlab.training.preconditioning import condition_number as condition_number
     from pinnlab.training.retaining_samplers import ResidualAdaptiveRefinement as ResidualAdaptiveRefinement
     from pinnlab.training.retaining_samplers import RetainResampleRelease as RetainResampleRelease
     from pinnlab.training.row_jacobian import LayerOuterProducts as LayerOuterProducts
@@ -187,6 +204,17 @@ _LATER = {
     "Flow": "pinnlab.flow",
     "Hard": "pinnlab.forms.ansatz",
     "Soft": "pinnlab.forms.ansatz",
+    "Dense": "pinnlab.gps.gram",
+    "Iterative": "pinnlab.gps.iterative",
+    "Kronecker": "pinnlab.gps.kronecker",
+    "GivenPoints": "pinnlab.gps.placement",
+    "NodeGrid": "pinnlab.gps.placement",
+    "Scattered": "pinnlab.gps.placement",
+    "SparseCholesky": "pinnlab.gps.sparse",
+    "FoundSpectrum": "pinnlab.gps.spectrum",
+    "Uncertain": "pinnlab.gps.uncertain",
+    "WeightSpace": "pinnlab.gps.weight_space",
+    "Integral": "pinnlab.integral",
     "known": "pinnlab.known",
     "Sine": "pinnlab.networks.activations",
     "Swish": "pinnlab.networks.activations",
@@ -217,6 +245,10 @@ _LATER = {
     "Radau": "pinnlab.numerics.integrators",
     "Fastest": "pinnlab.numerics.jets",
     "jets": "pinnlab.numerics.jets",
+    "Matern": "pinnlab.numerics.kernels",
+    "SpectralMixture": "pinnlab.numerics.kernels",
+    "SquaredExponential": "pinnlab.numerics.kernels",
+    "StudentMixture": "pinnlab.numerics.kernels",
     "NestedAutograd": "pinnlab.numerics.nested",
     "Hll": "pinnlab.numerics.riemann",
     "Hllem": "pinnlab.numerics.riemann",
@@ -230,6 +262,7 @@ _LATER = {
     "solve_ensemble": "pinnlab.pinn_ensemble",
     "AllParameters": "pinnlab.pinns.moving",
     "OutputLayer": "pinnlab.pinns.moving",
+    "Posterior": "pinnlab.posterior",
     "cross_check": "pinnlab.reference",
     "reference": "pinnlab.reference",
     "refine": "pinnlab.reference",
@@ -254,6 +287,7 @@ _LATER = {
     "Ode": "pinnlab.solvers.ode",
     "Pinn": "pinnlab.solvers.pinn",
     "RandomFeatures": "pinnlab.solvers.random_features",
+    "SpectralGp": "pinnlab.solvers.spectral_gp",
     "WidenedPinn": "pinnlab.solvers.widened_pinn",
     "sparse_regression": "pinnlab.sparse_regression",
     "SparseModel": "pinnlab.sparse_regression",

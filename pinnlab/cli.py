@@ -283,7 +283,7 @@ def compare(
     if as_json:
         say(found.to_json())
     else:
-        standard_output().print(found.table(), found.times_table())
+        standard_output().print(*found.tables())
     _require_usable(found)
     if rtol is not None and truth is not None:
         _require_reached(truth)

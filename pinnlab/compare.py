@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pinnlab.calibration import COVERAGE, SCORES, calibration
 from pinnlab.conservation import drift
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import ExactField, Field
@@ -43,7 +44,8 @@ class Row:
         seed: Of its random draws.
         metric: Name of the metric.
         value: Its value, or None where the solver refused or diverged.
-        bound: The reference's own bound in this metric; 0 for an exact solution.
+        bound: The reference's own bound in this metric; 0 for an exact solution.  Of a score of the standard deviation,
+            by how much the reference's error may have changed it.
         status: "done", "running" (stopped by its budget), "diverged", or "n/a".
         reason: Why there is no value.
         seconds: Wall time of the solver, or None where it refused.
@@ -77,7 +79,7 @@ class Row:
             return f"n/a: {self.reason}"
         if self.bound > 0 and self.value <= self.bound:
             return f"≤ {self.bound:.1e}"
-        return f"{self.value:.2e}"
+        return f"{self.value:.3f}" if self.metric == COVERAGE else f"{self.value:.2e}"
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class Comparison:
         from rich.markup import escape
         from rich.table import Table
 
-        metrics = list(dict.fromkeys(r.metric for r in self.rows))
+        metrics = list(dict.fromkeys(r.metric for r in self.rows if r.metric not in SCORES))
         first = self.rows[0]
         setting = [f"{k} = {v:.6g}" for k, v in first.parameters.items()]
         setting += [] if first.end is None else [f"until {self.problem.time} = {first.end:g}"]
@@ -143,6 +145,37 @@ class Comparison:
             seconds = "" if first.seconds is None else f"{first.seconds:.2f}"
             table.add_row(escape(name), *errors, seconds, first.status, f"{first.device}\n{first.dtype}".strip())
         table.caption = escape("\n".join(below)) or None
+        return table
+
+    def tables(self) -> list[Table]:
+        """All tables that have a line: errors, scores of standard deviations, seconds to each error."""
+        calibrated = self.calibration_table()
+        return [self.table(), *([] if calibrated is None else [calibrated]), self.times_table()]
+
+    def calibration_table(self) -> Table | None:
+        """How well standard deviations tell the errors, of the solvers that give one; None if none does.
+
+        What is not known is told below it, with the reason.
+        """
+        from rich.box import SIMPLE_HEAD
+        from rich.markup import escape
+        from rich.table import Table
+
+        scores = {(r.solver, r.metric): r for r in self.rows if r.metric in SCORES}
+        if not scores:
+            return None
+        table = Table(
+            title="standard deviations", caption_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False
+        )
+        table.add_column("solver", overflow="fold", min_width=10)
+        for heading in SCORES:
+            table.add_column(heading, no_wrap=True)
+        below = ["calibrated: coverage_90 near 0.9, relative_deviation near relative_l2"]
+        below += [f"{name}: {metric} {r.text}" for (name, metric), r in scores.items() if r.value is None]
+        for name in dict.fromkeys(name for name, _ in scores):
+            mine = [scores[name, metric] for metric in SCORES]
+            table.add_row(escape(name), *("n/a" if r.value is None else r.text for r in mine))
+        table.caption = escape("\n".join(below))
         return table
 
     def times_table(self) -> Table:
@@ -175,6 +208,8 @@ def compare(
     monitors: Mapping[str, Sequence[Monitor]] | None = None,
 ) -> Comparison:
     """Run solvers on one problem and measure all of them in the same norms on the same points.
+
+    Of solvers that give a standard deviation it is scored as well, see `pinnlab.calibration.calibration`.
 
     Args:
         problem: What to solve.
@@ -212,7 +247,7 @@ def compare(
         solutions[name] = found
         mine = _measured(name, found, nodes, wanted, metrics, bounds)
         reached[name] = _times_to_error(found, mine, bounds.get("relative_l2", 0.0))
-        rows += mine + _drifts(mine[0], found)
+        rows += mine + _drifts(mine[0], found) + _scores(mine[0], found, truth, bounds)
     return Comparison(problem, tuple(rows), solutions, truth, truth_name, reached)
 
 
@@ -305,6 +340,17 @@ def _drifts(row: Row, solution: Solution) -> list[Row]:
     return [
         dataclasses.replace(row, metric=f"drift_{name}", value=v if math.isfinite(v) else None, bound=0.0)
         for name, v in found.items()
+    ]
+
+
+def _scores(row: Row, solution: Solution, truth: Field, bounds: Mapping[str, float]) -> list[Row]:
+    """One row for each score of the standard deviation; none where the method gives no distribution, or failed."""
+    if solution.status is Status.DIVERGED:
+        return []
+    found = calibration(solution.field, truth, bounds)
+    return [
+        dataclasses.replace(row, metric=name, value=score.value, bound=score.bound, reason=score.reason)
+        for name, score in found.items()
     ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pinnlab.eikonal import eikonal_square as eikonal_square
 from pinnlab.parametric import Parametric as Parametric
 
 # exp(-40) is below the rounding of a sum in double precision.

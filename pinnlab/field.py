@@ -75,6 +75,15 @@ class Field(abc.ABC):
         """What was learned about each unknown parameter, by name; nothing where all were known."""
         return {}
 
+    @property
+    def deviation(self) -> Field | None:
+        """The standard deviation of each unknown, given all that the method used; None if it gives no distribution.
+
+        Its values are `(n, unknowns)` and never negative.  Errors at different points are not independent of one
+        another: of functions drawn as a whole ask a `Posterior`.
+        """
+        return None
+
     def evaluate(self, expressions: Sequence[Expr], points: np.ndarray) -> np.ndarray:
         """Values `(n, k)` at `points (n, dim)` of expressions of the unknowns, their derivatives and coordinates.
 
@@ -287,6 +296,7 @@ class GridField(Field):
         axes: One interpolator per coordinate.
         values: Nodal values `(unknowns, n_1, n_2, …)`.
         learned: What a file tells of parameters that were unknown.
+        spread: What a file tells of the standard deviation.
     """
 
     problem: Problem
@@ -294,6 +304,7 @@ class GridField(Field):
     values: np.ndarray = field(repr=False)
     orders: tuple[int, ...] = ()
     learned: Mapping[str, Estimate] = field(default_factory=dict, repr=False)
+    spread: Field | None = field(default=None, repr=False)
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """Interpolate at `points (n, dim)`."""
@@ -309,6 +320,11 @@ class GridField(Field):
     def parameters(self) -> Mapping[str, Estimate]:
         """What was learned about each unknown parameter, of a stored run."""
         return self.learned
+
+    @property
+    def deviation(self) -> Field | None:
+        """The standard deviation, of a stored run; None of a derivative, whose deviation no file holds."""
+        return None if any(self._orders) else self.spread
 
     def on_axes(self, axes: Sequence[np.ndarray]) -> Grid:
         """Values on a tensor grid, one axis at a time."""

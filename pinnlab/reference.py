@@ -227,10 +227,9 @@ class _Refinement:
                     level, previous = steadier, None
                     continue
             if found is None:
-                raise SolveFailed(
-                    f"{solver_name(solver)} on {self._problem.name!r} gave an answer at {level.solver} and fails at "
-                    f"the finer {solver}, so no error bound can be given: {self._failure}"
-                )
+                # What answered at nodes too coarse for its data, and fails at finer ones, may not be resolved yet.
+                level, previous = self._next(level, solver, finer), None
+                continue
             stagnation = STAGNATION if self._problem.space else STAGNATION_IN_TIME
             distance = _Distance.between(level.samples, found.samples, previous, self._rough, stagnation)
             small = distance.safety * relative_l2(found.samples, level.samples) <= target
@@ -238,6 +237,19 @@ class _Refinement:
             if (small and self._starts_right(level.samples, found.samples)) or distance.is_rounding:
                 return level, distance
             level, previous = found, distance
+
+    def _next(self, level: _Level, failed: Refinable, finer: Refine) -> _Level:
+        """The solution at the first resolution beyond one that failed which does not fail."""
+        solver = finer(failed)
+        while solver is not None and time.perf_counter() <= self._deadline:
+            found = self._solve(solver)
+            if found is not None:
+                return found
+            solver = finer(solver)
+        raise SolveFailed(
+            f"{solver_name(failed)} on {self._problem.name!r} gave an answer at {level.solver} and fails at "
+            f"the finer {failed}, so no error bound can be given: {self._failure}"
+        )
 
     def _is_unstable(self, level: _Level, found: _Level, previous: _Distance | None) -> bool:
         """Whether a finer solution is far from the coarser one, or farther than that one was from its own."""

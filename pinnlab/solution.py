@@ -8,38 +8,30 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pinnlab.domain.box import Box
 from pinnlab.errors import SolveFailed
-from pinnlab.field import Field, Grid, GridField, Interpolator, Snapshots, file_order, intervals, stored_axis
-from pinnlab.fields.mesh import MeshField
-from pinnlab.fields.nodal import Nodal, has_mesh, nodal
+from pinnlab.field import Field, Grid
+from pinnlab.fields.nodal import Nodal
 from pinnlab.files import hdf5
 from pinnlab.files.contents import BOUND, Contents, mesh_axes
-from pinnlab.meshing.cells import Cells
-from pinnlab.numerics.lagrange import LagrangeSpace
+from pinnlab.places import default_shape, places_of
 from pinnlab.problem import Problem
 from pinnlab.settings import describe
 from pinnlab.solver import Solver, Status
-from pinnlab.training.estimate import estimates_of, numbers_of
+from pinnlab.stored_fields import deviations_named, field_of
+from pinnlab.training.estimate import numbers_of
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
 History = Mapping[str, np.ndarray]
-
-# Nodes per axis of exported grids: time first, then per axis of space for one, two and three dimensions.
-TIME_NODES = 101
-SPACE_NODES = {0: 0, 1: 401, 2: 129, 3: 65}
-# Relative to the interval of time.
-ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -131,10 +123,7 @@ class Solution:
         return self.field.on_grid(default_shape(self.problem) if shape is None else shape)
 
     def stored(self, shape: Sequence[int] | None = None) -> Grid | Nodal:
-        """Values where a file keeps them, up to the last time that the run reached.
-
-        Finite elements are kept at their nodes, and any field on a region that is no box at those of a mesh of it;
-        else, or if a shape is given, an equispaced grid is taken.
+        """Values where a file keeps them, up to the last time that the run reached; see `places_of`.
 
         Args:
             shape: Nodes per axis in file order, (t, z, y, x), on a box; a default resolution if not said.
@@ -143,35 +132,7 @@ class Solution:
             ValueError: If there is a shape and the region is no box.
             UnsupportedProblem: If the region is no box and cannot be meshed.
         """
-        problem, interval = self.problem, self.problem.interval
-        if shape is not None and not isinstance(problem.region, Box):
-            raise ValueError(
-                f"problem {problem.name!r} does not lie on a box, so its file has the nodes of a mesh and no shape "
-                f"{tuple(shape)}; leave the shape out"
-            )
-        if shape is None and has_mesh(self.field):
-            times = np.zeros(0) if interval is None else np.linspace(interval.start, self._end, self._times(TIME_NODES))
-            return nodal(self.field, times)
-        sizes = default_shape(problem) if shape is None else tuple(shape)
-        if interval is None or self._end == interval.end:
-            return self.field.on_grid(sizes)
-        counts = dict(zip(file_order(problem), sizes, strict=True))
-        time, ends = interval.time.name, intervals(problem)
-        counts[time], ends[time] = self._times(counts[time]), (interval.start, self._end)
-        return self.field.on_axes([np.linspace(*ends[c.name], counts[c.name]) for c in problem.coordinates])
-
-    @property
-    def _end(self) -> float:
-        """The last time that the run reached."""
-        interval, reached = self.problem.interval, self.field.reached
-        assert interval is not None  # asked of problems that evolve only
-        # A run that went to the end may miss it by rounding.
-        near = reached is None or reached >= interval.end - ROUNDING * interval.length
-        return interval.end if near else reached  # type: ignore[return-value]
-
-    def _times(self, n: int) -> int:
-        """How many times are kept where a whole run has n: a single one of a run without any step."""
-        return n if self._end > self.problem.interval.start else 1  # type: ignore[union-attr]
+        return places_of(self.field, shape).of(self.field)
 
     def contents(self, shape: Sequence[int] | None = None) -> Contents:
         """Everything that a file holds: fields on a grid or a mesh, bounds, problem, solver, history, provenance.
@@ -179,7 +140,8 @@ class Solution:
         Args:
             shape: As for `stored`.
         """
-        values, problem = self.stored(shape), self.problem
+        places, problem, spread = places_of(self.field, shape), self.problem, self.field.deviation
+        values = places.of(self.field)
         time = None if problem.time is None else problem.time.name
         axes = mesh_axes(values.cells, time, values.times) if isinstance(values, Nodal) else values.axes
         return Contents(
@@ -199,6 +161,7 @@ class Solution:
             history=dict(self.history),
             metrics=({} if self.bound is None else _bound_numbers(self.bound)) | numbers_of(self.field.parameters),
             provenance=self._provenance(),
+            deviations={} if spread is None else deviations_named(places.of(spread)),
         )
 
     def to_hdf5(self, path: str | os.PathLike[str], shape: Sequence[int] | None = None) -> None:
@@ -245,10 +208,12 @@ class Solution:
             to_vtu(whole, target)
 
     def plot(self) -> Figure:
-        """A matplotlib figure of the fields, up to the time that was reached."""
+        """A matplotlib figure of the fields, and of their standard deviations, up to the time that was reached."""
         from pinnlab.plots import plot_solution
 
-        return plot_solution(self.problem, self.stored())
+        places, spread = places_of(self.field), self.field.deviation
+        deviation = None if spread is None else places.of(spread)
+        return plot_solution(self.problem, places.of(self.field), deviation=deviation)
 
     def _bounds(self, times: np.ndarray | None) -> dict[str, np.ndarray]:
         if self.bound is None:
@@ -288,30 +253,17 @@ def version() -> str:
         return "unknown"
 
 
-def default_shape(problem: Problem) -> tuple[int, ...]:
-    """Nodes per axis of an exported grid, in file order."""
-    dim = len(problem.space)
-    if dim not in SPACE_NODES:
-        raise ValueError(
-            f"problem {problem.name!r} has {dim} dimensions in space, in which grids are too large to be made unasked; "
-            "give the shape of one, or evaluate field(points) where values are needed"
-        )
-    space = (SPACE_NODES[dim],) * dim
-    return space if problem.time is None else (TIME_NODES, *space)
-
-
 def from_contents(contents: Contents) -> Solution:
     """A solution from what a file holds.
 
     Raises:
         ValueError: If the stored problem and the stored fields do not belong together.
     """
-    problem, told, mesh = Problem.from_json(contents.problem_json), contents.provenance, contents.mesh
-    _require_fields(problem, contents)
+    problem, told = Problem.from_json(contents.problem_json), contents.provenance
     return Solution(
         problem=problem,
         solver=json.loads(contents.solver_json),
-        field=_grid_field(problem, contents) if mesh is None else _mesh_field(problem, contents, mesh),
+        field=field_of(problem, contents),
         status=Status(told.get("status", "done")),
         seconds=float(told.get("seconds", "nan")),
         history=dict(contents.history),
@@ -322,59 +274,6 @@ def from_contents(contents: Contents) -> Solution:
         failure=told.get("failure", ""),
         note=told.get("note", ""),
     )
-
-
-def values_of(contents: Contents) -> tuple[Problem, Grid | Nodal]:
-    """The problem of a file, and the values that it keeps, where they are, without interpolation.
-
-    Raises:
-        ValueError: If the stored problem and the stored fields do not belong together.
-    """
-    problem = Problem.from_json(contents.problem_json)
-    _require_fields(problem, contents)
-    if contents.mesh is None:
-        return problem, Grid(dict(contents.axes), dict(contents.fields))
-    times = np.zeros(0) if contents.time is None else contents.axes[contents.time]
-    return problem, Nodal(contents.mesh, times, dict(contents.fields))
-
-
-def _require_fields(problem: Problem, contents: Contents) -> None:
-    """Refuse fields, scalars all of them, that are not those of the problem, on its axes or in its space."""
-    axes, expected = tuple(contents.axes), file_order(problem)
-    if contents.mesh is not None:
-        axes, expected = contents.mesh.coordinates, tuple(c.name for c in problem.space)
-    time = None if problem.time is None else problem.time.name
-    sound = axes == expected and contents.time == time and set(contents.fields) == set(problem.names)
-    if not sound or contents.components is not None:
-        raise ValueError(f"the file's fields {tuple(contents.fields)} on {axes} are not those of its problem")
-    if 0 in contents.grid:
-        raise ValueError(f"the file holds no time step of {problem.name!r}; give one that was finished")
-
-
-def _grid_field(problem: Problem, contents: Contents) -> GridField:
-    order = [list(contents.axes).index(c.name) for c in problem.coordinates]
-    values = np.stack([np.asarray(contents.fields[name], float).transpose(order) for name in problem.names])
-    kinds: dict[str, Callable[[np.ndarray], Interpolator]] = {c.name: stored_axis for c in problem.coordinates}
-    if contents.time is not None:
-        kinds[contents.time] = Snapshots
-    axes = tuple(kind(contents.axes[name]) for name, kind in kinds.items())
-    return GridField(problem, axes, values, learned=estimates_of(contents.metrics))
-
-
-def _mesh_field(problem: Problem, contents: Contents, cells: Cells) -> MeshField:
-    space = LagrangeSpace(cells.mesh(), cells.degree)
-    # The file may number its nodes otherwise than the space does; the cells tell which is which.
-    if not np.allclose(
-        space.nodes[space.connectivity], cells.nodes[cells.connectivity], rtol=0, atol=1e-9 * np.ptp(cells.nodes)
-    ):
-        raise ValueError("the file's cells have curved edges, of which this pinnlab knows no finite elements")
-    place = np.zeros(space.n, np.int64)
-    place[space.connectivity] = cells.connectivity
-    steady = contents.time is None
-    stored = [np.asarray(contents.fields[name], float)[..., place] for name in problem.names]
-    values = tuple(v[None] if steady else v for v in stored)
-    time = None if contents.time is None else Snapshots(contents.axes[contents.time])
-    return MeshField(problem, (space,) * len(values), values, time, learned=estimates_of(contents.metrics))
 
 
 def _bound_numbers(bound: ErrorBound) -> dict[str, float]:

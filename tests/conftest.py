@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
+import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import sympy as sp
+import torch
 from hypothesis import strategies as st
 
 from pinnlab import Box, D, Problem, initial, parameter
 from pinnlab.forms.evaluate import Program
+from pinnlab.numerics.gaussian_weights import GaussianWeights
+from pinnlab.posterior import WeightPosterior
 
 PROBLEMS = Path(__file__).parents[1] / "problems"
 NAMES = sorted(path.stem for path in PROBLEMS.glob("*.py"))
@@ -40,6 +46,39 @@ def shipped(shipped_modules):
 def shipped_problem(request, shipped):
     """Each shipped problem in turn."""
     return shipped[request.param]
+
+
+@dataclass(frozen=True)
+class Monomials:
+    """The features x^p of each unknown, for all powers p of its coordinates up to a total degree."""
+
+    unknowns: int
+    powers: tuple[tuple[int, ...], ...]
+
+    def rows(self, points, orders):
+        columns = []
+        for powers in self.powers:
+            column = torch.ones(len(points), dtype=points.dtype)
+            for x, p, n in zip(points.T, powers, orders, strict=True):
+                column = column * (math.perm(p, n) * x ** max(p - n, 0))
+            columns.append(column)
+        block = torch.stack(columns, dim=1)
+        return torch.stack([torch.kron(row, block) for row in torch.eye(self.unknowns, dtype=points.dtype)])
+
+
+@pytest.fixture(scope="session")
+def polynomials():
+    """A function of a problem and a degree: polynomials with independent standard normal coefficients."""
+
+    def posterior(problem, degree, learned=None):
+        dim, unknowns = len(problem.coordinates), len(problem.unknowns)
+        powers = tuple(p for p in itertools.product(range(degree + 1), repeat=dim) if sum(p) <= degree)
+        scales = torch.ones(unknowns * len(powers), dtype=torch.float64)
+        return WeightPosterior(
+            problem, GaussianWeights.prior(scales), Monomials(unknowns, powers), learned=learned or {}
+        )
+
+    return posterior
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ def write(tmp_path):
 
 
 def test_every_shipped_problem_is_loaded_under_its_own_name():
-    assert len(shipped()) == 54
+    assert len(shipped()) == 74
     assert all(load(name).name == name for name in shipped())
 
 

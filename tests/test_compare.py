@@ -28,8 +28,10 @@ from pinnlab import (
     reference,
     solve,
 )
+from pinnlab.calibration import SCORES
 from pinnlab.compare import LEVELS, Comparison, ErrorMonitor, Row
 from pinnlab.field import ExactField, Field
+from pinnlab.integral import Integral
 from pinnlab.metrics import METRICS, relative_l2
 from pinnlab.solution import ErrorBound, Solution
 from pinnlab.solve import Progress
@@ -302,3 +304,47 @@ def test_a_reference_solution_may_be_compared_itself(shipped):
     found = compare(problem, {"itself": truth}, reference=truth)
     assert found.rows[0].value == 0
     assert found.rows[0].text.startswith("≤ ")
+
+
+def random_decay(polynomials, error=0.1, deviation=0.3):
+    """Polynomials about exp(-2 t) whose value at the start is known well, and everywhere else less."""
+    near = Scaled(DECAY, 1 + error, ExactField.of(DECAY))
+    places = np.linspace(0, 1, 6)[:, None]
+    data = [Integral("u", p[None], np.ones(1), v, deviation) for p, v in zip(places, near(places)[:, 0], strict=True)]
+    return Solution(DECAY, Halving(), polynomials(DECAY, 5).given(data), Status.DONE, 2.0)
+
+
+def test_standard_deviations_are_scored_and_other_solvers_have_no_such_rows(polynomials):
+    found = compare(DECAY, {"gp": random_decay(polynomials), "net": with_error(1e-3)})
+    scores = {r.metric: r for r in found.rows if r.solver == "gp"}
+    assert set(SCORES) < set(scores)
+    assert not {r.metric for r in found.rows if r.solver == "net"} & set(SCORES)
+    assert 0.5 < scores["coverage_90"].value <= 1
+    assert scores["coverage_90"].text == f"{scores['coverage_90'].value:.3f}"
+    assert scores["crps"].value < scores["relative_l2"].value
+    assert json.loads(found.to_json())[3]["metric"] == "coverage_90"
+    assert len(found.tables()) == 3
+    (shown,) = found.calibration_table().columns[0].cells
+    assert shown == "gp"
+    assert [c.header for c in found.table().columns][1:4] == ["relative\nl2", "max\nerror", "relative\nh1"]
+    plain = compare(DECAY, {"net": with_error(1e-3)})
+    assert plain.calibration_table() is None
+    assert len(plain.tables()) == 2
+
+
+def test_a_coverage_that_the_reference_leaves_open_tells_why(polynomials):
+    found = compare(DECAY, {"gp": random_decay(polynomials, 0.0, 1e-3)}, reference=with_error(0.0, bound=0.5))
+    open_ = next(r for r in found.rows if r.metric == "coverage_90")
+    assert open_.value is None
+    assert open_.text.startswith("n/a: the reference's own bound 5.0e-01 leaves it open between 0.00 and 1.00")
+    table = found.calibration_table()
+    assert [list(c.cells) for c in table.columns][1] == ["n/a"]
+    calibrated, reason = table.caption.splitlines()
+    assert calibrated == "calibrated: coverage_90 near 0.9, relative_deviation near relative_l2"
+    assert reason.startswith("gp: coverage_90 n/a: the reference's own bound")
+    assert next(r for r in found.rows if r.metric == "crps").text == "≤ 5.0e-01"
+
+
+def test_a_failed_run_has_no_scores(polynomials):
+    fallen = replace(random_decay(polynomials), status=Status.DIVERGED, failure="it fell over")
+    assert not {r.metric for r in compare(DECAY, {"gp": fallen}).rows} & set(SCORES)

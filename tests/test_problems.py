@@ -28,6 +28,10 @@ EXPECTED = {
     *("kolmogorov_flow", "kdv", "klein_gordon", "sine_gordon", "poisson_2d_multiscale", "poisson_5d", "poisson_10d"),
     *("heat_2d", "kovasznay", "elasticity_plate", "kuramoto_sivashinsky_chaotic", "convection_diffusion"),
     *("burgers_transport", "decaying_turbulence", "schroedinger", "schroedinger_linear", "rotating_cone"),
+    *("poisson_hf_1", "poisson_hf_2", "poisson_hf_3", "poisson_hf_4", "poisson_hf_5", "poisson_hf_2d_1"),
+    *("poisson_hf_2d_2", "allen_cahn_steady_1", "allen_cahn_steady_2", "allen_cahn_steady_2d", "advection_fast"),
+    *("nonlinear_elliptic", "nonlinear_elliptic_rough", "burgers_smooth", "eikonal", "heat_line", "wave_2d"),
+    *("maxwell", "maxwell_2d", "elasticity_square"),
 }
 
 
@@ -118,9 +122,16 @@ def test_the_settings_are_those_of_the_literature(shipped):
         [0.01, np.pi / 15, 0.05], rel=1e-15
     )
     assert [value["reaction_diffusion", n] for n in ("Du", "Dv", "k")] == [1e-3, 5e-3, 5e-3]
+    assert value["advection_fast", "beta"] == 200
+    assert [value["burgers_smooth", "nu"], value["eikonal", "eps"]] == [0.02, 0.1]
+    fast = {"1": 100, "4": 200, "5": 500, "2d_1": 100}
+    assert {n: value[f"poisson_hf_{n}", "omega"] for n in fast} == fast
+    pairs = {"poisson_hf_2": [20, 100], "poisson_hf_3": [6, 100], "poisson_hf_2d_2": [6, 20]}
+    pairs |= {"allen_cahn_steady_2": [6, 100], "allen_cahn_steady_2d": [20, 100]}
+    assert {n: [value[n, "omega_1"], value[n, "omega_2"]] for n in pairs} == pairs
     ends = {n: p.interval.end for n, p in shipped.items() if p.interval}
     assert ends.pop("lorenz") == 20
-    assert [ends.pop(n) for n in ("sine_gordon", "heat_2d")] == [5, 5]
+    assert [ends.pop(n) for n in ("sine_gordon", "heat_2d", "heat_line", "wave_2d")] == [5, 5, 5, 3]
     carried = {"kuramoto_sivashinsky_chaotic": 0.5, "burgers_transport": 1.5, "decaying_turbulence": 0.2}
     for name, end in (carried | {"schroedinger": np.pi / 2}).items():
         assert ends.pop(name) == end
@@ -146,6 +157,7 @@ def test_exact_expressions_satisfy_every_equation(shipped):
         *("heat", "wave", "advection", "kdv_soliton", "poisson_1d", "helmholtz_2d"),
         *("klein_gordon", "sine_gordon", "poisson_2d_multiscale", "poisson_5d", "poisson_10d", "heat_2d"),
         *("kovasznay", "elasticity_plate", "convection_diffusion", "schroedinger_linear", "rotating_cone"),
+        *("poisson_hf_1", "poisson_hf_2d_2", "allen_cahn_steady_2d", "maxwell", "elasticity_square", "heat_line"),
     }
     for problem in problems:
         points = problem.spacetime.sample(200, np.random.default_rng(1))
@@ -199,7 +211,8 @@ def differences(exact, points, axis, h):
 
 def test_exact_callables_satisfy_burgers_equation(shipped):
     easier = shipped["burgers"].with_parameters(nu=0.01)
-    for problem in (shipped["burgers"], easier, shipped["burgers_periodic"], shipped["burgers_transport"]):
+    others = (shipped[f"burgers_{n}"] for n in ("periodic", "transport", "smooth"))
+    for problem in (shipped["burgers"], easier, *others):
         assert problem.exact_expressions is None
         nu = float(problem.parameters[0].value)
         points = problem.spacetime.sample(400, np.random.default_rng(4))
@@ -214,7 +227,7 @@ def test_exact_callables_satisfy_burgers_equation(shipped):
 
 def test_exact_callables_satisfy_every_condition(shipped):
     for problem in with_callables(shipped):
-        for condition in problem.conditions:
+        for condition in (c for c in problem.conditions if not c.residual.has(Rate)):
             (u,) = (u for u in problem.unknowns if condition.residual.has(u))
             column = problem.unknowns.index(u)
             data = on_points([with_values(u - condition.residual)], problem.coordinates)
@@ -444,3 +457,74 @@ def test_the_cone_is_back_at_its_start_after_one_turn_and_at_most_a_hundredth_hi
     np.testing.assert_allclose(exact(later), exact(points), atol=1e-13)
     wall, _ = problem.spacetime.sample_piece("wall", 50, np.random.default_rng(9))
     assert exact(wall).max() <= 0.01 + 1e-12
+
+
+def test_the_frequencies_of_a_manufactured_solution_move_with_its_source(shipped):
+    off_grid = {
+        "poisson_hf_1": ({"omega": 100.37}, lambda x: np.sin(100.37 * x)),
+        "poisson_hf_3": ({"omega_1": 6.31, "omega_2": 100.37}, lambda x: np.sin(6.31 * x) * np.cos(100.37 * x)),
+        "poisson_hf_4": ({"omega": 200.37}, lambda x: x * np.sin(200.37 * x)),
+    }
+    x = np.linspace(0.1, 6.2, 40)
+    for name, (values, expected) in off_grid.items():
+        moved = shipped[name].with_parameters(**values)
+        np.testing.assert_allclose(values_of(moved)(x[:, None])[:, 0], expected(x), rtol=0, atol=1e-12)
+        (residual,) = [on_exact(e, moved) for e in moved.equations]
+        terms = [lambdified([e], moved.coordinates)([x])[0] for e in sp.Add.make_args(residual)]
+        assert np.abs(sum(terms)).max() <= 1e-12 * np.abs(terms).max()
+
+
+def test_the_exact_membrane_satisfies_the_wave_equation_and_rests_at_the_start(shipped):
+    problem = shipped["wave_2d"]
+    points = problem.spacetime.sample(200, np.random.default_rng(10))
+    points[:, 1:] *= 0.95
+    points[:, 0] = 0.1 + 0.9 * points[:, 0]
+    seconds = [differences(problem.reference, points, axis, 4e-3)[1] for axis in range(3)]
+    assert np.abs(seconds[0] - seconds[1] - seconds[2]).max() < 1e-6 * np.abs(seconds[0]).max()
+    points[:, 0] = 0
+    rate, _ = differences(problem.reference, points, 0, 4e-3)
+    assert np.abs(rate).max() < 1e-12
+    # The mirror images weigh exp(-10 1.3²) and less at the top of the bump.
+    assert problem.reference(np.array([[0.0, 0.35, 0.25]]))[0, 0] == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize(("eps", "h"), [(0.1, 4e-3), (0.01, 4e-4)])
+def test_the_exact_solution_of_the_eikonal_equation_follows_its_regularisation(eps, h, shipped):
+    exact = shipped["eikonal"].with_parameters(eps=eps).reference
+    points = np.random.default_rng(11).uniform(0.1, 0.9, (50, 2))
+    (u_x, u_xx), (u_y, u_yy) = (differences(exact, points, axis, h) for axis in range(2))
+    assert np.abs(u_x**2 + u_y**2 - 1 - eps * (u_xx + u_yy)).max() < 1e-6
+
+
+def test_the_fields_of_a_cavity_have_no_divergence(shipped):
+    problem = shipped["maxwell"]
+    points = problem.spacetime.sample(50, np.random.default_rng(12))
+    electric, magnetic = problem.exact_expressions[:3], problem.exact_expressions[3:]
+    plane = shipped["maxwell_2d"]
+    for field, space in (
+        (electric, problem.space),
+        (magnetic, problem.space),
+        (plane.exact_expressions[1:], plane.space),
+    ):
+        terms = [sp.diff(f, c) for f, c in zip(field, space, strict=True)]
+        values = np.array(lambdified(terms, [problem.time, *space])(points.T[: 1 + len(space)]))
+        assert np.abs(values).max() > 1
+        assert np.abs(values.sum(axis=0)).max() < 1e-12
+
+
+def test_the_spreading_cubic_is_the_published_solution(shipped):
+    t, x = shipped["heat_line"].spacetime.sample(40, np.random.default_rng(13)).T
+    # The formula of the example's code, multiplied out by its authors.
+    cubic = 64 * t**3 + 125 * (x - 3) * (x - 1) * (x + 2) - 50 * t * (x - 2) * (13 + 4 * x) + 40 * t**2 * (16 + 5 * x)
+    published = np.sqrt(5) * cubic / (np.exp(x**2 / (5 + 4 * t)) * (5 + 4 * t) ** 3.5)
+    found = values_of(shipped["heat_line"])(np.column_stack([t, x]))[:, 0]
+    np.testing.assert_allclose(found, published, rtol=0, atol=1e-13)
+
+
+def test_the_modes_left_out_of_the_rough_solution_are_as_small_as_stated(shipped):
+    k = np.arange(101, 100_000, dtype=float)
+    assert (k**-6).sum() == pytest.approx(2e-11, rel=0.05)
+    assert 2 * np.pi**2 * (k**-4).sum() < 7e-6
+    problem = shipped["nonlinear_elliptic_rough"]
+    # At the centre odd modes alone are left: (1 - 2^-6) ζ(6) with ζ(6) = pi⁶ / 945.
+    assert values_of(problem)(np.array([[0.5, 0.5]]))[0, 0] == pytest.approx(63 / 64 * np.pi**6 / 945, abs=1e-11)

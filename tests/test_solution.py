@@ -32,8 +32,10 @@ from pinnlab.fields.mesh import MeshField
 from pinnlab.files import hdf5
 from pinnlab.meshing.structured import box_mesh
 from pinnlab.numerics.lagrange import LagrangeSpace
-from pinnlab.solution import ErrorBound, Solution, _stepwise_maximum, default_shape, from_contents, values_of
+from pinnlab.places import default_shape
+from pinnlab.solution import ErrorBound, Solution, _stepwise_maximum, from_contents
 from pinnlab.solvers.method_of_lines import MethodOfLines
+from pinnlab.stored_fields import values_of
 from pinnlab.training.estimate import Estimate, numbers_of
 
 t, x, y = sp.symbols("t x y", real=True)

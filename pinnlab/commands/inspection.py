@@ -12,6 +12,7 @@ import numpy as np
 import sympy as sp
 from safetensors import SafetensorError, safe_open
 
+from pinnlab.calibration import Score, calibration
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import ExactField
 from pinnlab.files import checkpoint, reading
@@ -140,7 +141,13 @@ def describe_solution(solution: Solution) -> dict[str, Any]:
         "learned": _learned(solution.field.parameters),
         "bound": None if bound is None else _bound(bound),
         "errors": None if exact is None else error_against(solution.field, exact),
+        "calibration": {} if exact is None else _calibration(calibration(solution.field, exact, {})),
     }
+
+
+def _calibration(scores: Mapping[str, Score]) -> dict[str, float | str]:
+    """Scores of the standard deviation; the reason where there is none."""
+    return {name: f"n/a: {score.reason}" if score.value is None else score.value for name, score in scores.items()}
 
 
 def _bound(bound: ErrorBound) -> dict[str, Any]:
@@ -190,7 +197,7 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         names = reading.names(file)
         contents = reading.contents(file, None if names.time is None else 0)
         axes = {name: reading.values(reading.numbers(file, name, 1)) for name in names.axes}
-        shapes = {name: file[name].shape for name in names.fields}
+        shapes = {name: file[name].shape for name in names.arrays}
         bounds = {name: reading.values(reading.numbers(file, name)) for name in names.bounds}
         schema = int(file.attrs["pinnlab_schema"])
     return {
@@ -204,7 +211,8 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         "solver": json.loads(contents.solver_json),
         "axes": {n: {"nodes": len(a), "from": float(a[0]), "to": float(a[-1])} for n, a in axes.items() if len(a)},
         "mesh": None if contents.mesh is None else _mesh(contents.mesh),
-        "fields": {n: {"shape": list(s), "dtype": str(contents.fields[n].dtype)} for n, s in shapes.items()},
+        "fields": {n: {"shape": list(shapes[n]), "dtype": str(v.dtype)} for n, v in contents.fields.items()},
+        "deviations": {n: {"shape": list(shapes[n]), "dtype": str(v.dtype)} for n, v in contents.deviations.items()},
         "bounds": {name: float(np.max(b)) for name, b in bounds.items() if b.size},
         "learned": _learned(estimates_of(contents.metrics)),
         "metrics": dict(contents.metrics),

@@ -11,7 +11,7 @@ from pinnlab.field import Field
 from pinnlab.files import hdf5
 from pinnlab.files.atomic import replacing
 from pinnlab.plots import panel, pictured, plot_solution
-from pinnlab.solution import values_of
+from pinnlab.stored_fields import deviations_of, values_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,15 +33,18 @@ def draw(source: Path, target: Path, moment: float | None) -> None:
     if target.suffix.lower() not in KINDS:
         raise ValueError(f"{target}: a picture has one of the suffixes {', '.join(KINDS)}; name it so with --out")
     require_writable(target)
-    problem, values = values_of(hdf5.read(source))
-    _save(plot_solution(problem, values, moment), target)
+    contents = hdf5.read(source)
+    problem, values = values_of(contents)
+    _save(plot_solution(problem, values, moment, deviations_of(contents)), target)
 
 
 def draw_panel(truth: Field, predictions: Mapping[str, Field], target: Path) -> None:
     """Draw predictions beside the reference, all at the same places."""
     values = pictured(truth)
     found = {name: pictured(prediction, values) for name, prediction in predictions.items()}
-    _save(panel(truth.problem, values, found), target)
+    spread = {name: prediction.deviation for name, prediction in predictions.items()}
+    deviations = {name: pictured(d, values) for name, d in spread.items() if d is not None}
+    _save(panel(truth.problem, values, found, deviations), target)
 
 
 def _save(figure: Figure, target: Path) -> None:

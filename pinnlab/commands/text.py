@@ -50,6 +50,9 @@ def solution_lines(data: Mapping[str, Any]) -> list[str]:
     if data["errors"] is not None:
         metrics = ", ".join(f"{k} {v:.2e}" for k, v in data["errors"].items())
         lines.append(f"error against the exact solution: {metrics}")
+    if data["calibration"]:
+        scores = (f"{k} {v if isinstance(v, str) else f'{v:.3g}'}" for k, v in data["calibration"].items())
+        lines.append(f"standard deviation: {', '.join(scores)}")
     if data["verify"] is not None:
         check = data["verify"]
         bounds = f"bounds {check['first_bound']:.1e} and {check['second_bound']:.1e}"
@@ -70,6 +73,7 @@ def file_lines(data: Mapping[str, Any]) -> list[str]:
         *(f"axis {n}: {a['nodes']} nodes from {a['from']:.6g} to {a['to']:.6g}" for n, a in data["axes"].items()),
         *([] if data["mesh"] is None else mesh_lines(data["mesh"])),
         *(f"field {n}: {' × '.join(map(str, f['shape']))}, {f['dtype']}" for n, f in data["fields"].items()),
+        *(f"deviation {n}: {' × '.join(map(str, f['shape']))}, {f['dtype']}" for n, f in data["deviations"].items()),
         *(f"{name}: at most {value:.2e}" for name, value in data["bounds"].items()),
         *(f"{name}: {value:.2e}" for name, value in data["metrics"].items()),
     ]

@@ -27,6 +27,7 @@ class MeshField(Field):
         time: Interpolation between the nt states; None for a steady problem.
         orders: Orders of the partial derivative that it stands for.
         learned: What a file tells of parameters that were unknown.
+        spread: What a file tells of the standard deviation.
 
     Raises:
         ValueError: If the values do not fit the spaces.
@@ -38,6 +39,7 @@ class MeshField(Field):
     time: Interpolator | None = field(default=None, repr=False)
     orders: tuple[int, ...] = ()
     learned: Mapping[str, Estimate] = field(default_factory=dict, repr=False)
+    spread: Field | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not len(self.spaces) == len(self.values) == len(self.problem.unknowns):
@@ -69,6 +71,11 @@ class MeshField(Field):
     def parameters(self) -> Mapping[str, Estimate]:
         """What was learned about each unknown parameter, of a stored run."""
         return self.learned
+
+    @property
+    def deviation(self) -> Field | None:
+        """The standard deviation, of a stored run; None of a derivative, whose deviation no file holds."""
+        return None if any(self._orders) else self.spread
 
     def at(self, times: np.ndarray, points: np.ndarray) -> np.ndarray:
         """Values `(unknowns, m, n)` at the product of `times (m,)` and `points (n, space)`.

@@ -46,7 +46,7 @@ def _faults(file: h5py.File, problem_sha256: Callable[[str], str] | None) -> Ite
             yield fault
     if not whole:
         return
-    for name in (*names.axes, *names.places, *names.fields, *names.bounds):
+    for name in (*names.axes, *names.places, *names.arrays, *names.bounds):
         for fault in _value_faults(file, names, name):
             whole = False
             yield fault
@@ -76,7 +76,7 @@ def _value_faults(file: h5py.File, names: reading.Names, name: str) -> Iterator[
         return
     stored = file[name]
     grid = tuple(len(file[axis]) for axis in names.axes)
-    if name in names.fields:
+    if name in names.arrays:
         if stored.shape[: len(grid)] != grid or stored.ndim > len(grid) + 1:
             yield f"/{name} has the shape {stored.shape} and the axes {', '.join(names.axes)} ask for {grid}"
             return
@@ -84,12 +84,12 @@ def _value_faults(file: h5py.File, names: reading.Names, name: str) -> Iterator[
     elif name in names.bounds and stored.shape not in {(), grid[:1]}:
         yield f"/{name} has the shape {stored.shape} and should have one value, or one for each time step"
         return
-    evolves = name in names.fields and names.time is not None and stored.ndim > 1
+    evolves = name in names.arrays and names.time is not None and stored.ndim > 1
     yield from _content_faults(file, names, name, evolves)
 
 
 def _content_faults(file: h5py.File, names: reading.Names, name: str, evolves: bool) -> Iterator[str]:
-    stored, bad, unread = file[name], 0, 0
+    stored, bad, unread, negative = file[name], 0, 0, 0
     first: tuple[int, ...] | None = None
     refusal = ""
     for n in range(len(stored)) if evolves else [None]:
@@ -104,6 +104,7 @@ def _content_faults(file: h5py.File, names: reading.Names, name: str, evolves: b
             inner = tuple(int(i) for i in np.unravel_index(int(np.argmax(wrong)), part.shape))
             first = inner if n is None else (n, *inner)
         bad += int(wrong.sum())
+        negative += int((part < 0).sum()) if name in names.deviations else 0
     if refusal:
         where = f" in {unread} of {len(stored)} time steps" if evolves else ""
         yield f"/{name} cannot be read{where}, its checksum is wrong ({refusal}); {reading.RESTORE}"
@@ -112,6 +113,8 @@ def _content_faults(file: h5py.File, names: reading.Names, name: str, evolves: b
             f"/{name} holds {bad} of {math.prod(stored.shape)} values that are not finite, "
             f"the first at {_place(file, names, name, first)}"
         )
+    if negative:
+        yield f"/{name} holds {negative} negative values and is a standard deviation"
 
 
 def _place(file: h5py.File, names: reading.Names, name: str, index: Sequence[int]) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from pinnlab.meshing.cells import Cells
 
 BOUND = "_error_bound"
+DEVIATION = "_std"
 COMPONENT = "component"
 ROW = "row"
 MESH = "mesh"
@@ -50,6 +51,7 @@ class Contents:
             xarray read durations; "s" stays a number.
         long_names: Axis or field -> what plots write beside it, where it is not the name itself.
         mesh: Places and cells of the nodes; None on a tensor grid.
+        deviations: `<field>_std` -> the standard deviation of that field, in its shape; never negative.
 
     Raises:
         ValueError: If shapes, names or values contradict the above.
@@ -71,9 +73,10 @@ class Contents:
     units: Mapping[str, str] = field(default_factory=dict)
     long_names: Mapping[str, str] = field(default_factory=dict)
     mesh: Cells | None = None
+    deviations: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in (*self.axes, *self.fields, *self.bounds):
+        for name in (*self.axes, *self.fields, *self.deviations, *self.bounds):
             _check_name(name)
         for group in ("parameters", "history", "metrics", "provenance"):
             for name in getattr(self, group):
@@ -81,6 +84,7 @@ class Contents:
         self._check_axes()
         self._check_mesh()
         self._check_fields()
+        self._check_deviations()
         self._check_bounds()
         self._check_history()
         self._check_texts()
@@ -92,6 +96,11 @@ class Contents:
     def grid(self) -> tuple[int, ...]:
         """The number of points along each axis, in file order."""
         return tuple(len(values) for values in self.axes.values())
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that has a value at every point and time: the fields, then their standard deviations."""
+        return {**self.fields, **self.deviations}
 
     @property
     def space(self) -> tuple[str, ...]:
@@ -112,15 +121,24 @@ class Contents:
         return sizes[0] if sizes else None
 
     def unit(self, name: str) -> str:
-        """The unit of an axis, a field or a bound; a bound has the unit of its field."""
-        return self.units.get(name, self.units.get(name.removesuffix(BOUND), "1"))
+        """The unit of an axis or a field; bounds and deviations have the unit of their field."""
+        owner = name.removesuffix(BOUND) if name in self.bounds else name
+        return self.units.get(owner.removesuffix(DEVIATION) if name in self.deviations else owner, "1")
 
     def long_name(self, name: str) -> str:
-        """What a plot writes beside an axis, a field or a bound."""
+        """What a plot writes beside an axis, a field, a deviation or a bound."""
         if name in self.bounds:
             return f"error bound of {self.long_name(name.removesuffix(BOUND))}"
+        if name in self.deviations:
+            return f"standard deviation of {self.long_name(name.removesuffix(DEVIATION))}"
         plain = name.removeprefix(f"{NODE}_") if name in self.places else name
         return self.long_names.get(name, plain)
+
+    def ancillary(self, name: str) -> str:
+        """What else there is about a field, as the attribute `ancillary_variables` of CF names it; "" if nothing."""
+        return " ".join(
+            f"{name}{end}" for end in (DEVIATION, BOUND) if f"{name}{end}" in {**self.deviations, **self.bounds}
+        )
 
     def _check_axes(self) -> None:
         if not self.axes:
@@ -156,7 +174,7 @@ class Contents:
             _check_name(name)
         for name in self.mesh.pieces:
             _check_key("pieces of the mesh", name)
-        twice = {*self.fields, *self.axes} & {*self.places, *self.mesh.coordinates, CELLS}
+        twice = {*self.arrays, *self.axes} & {*self.places, *self.mesh.coordinates, CELLS}
         if twice:
             raise ValueError(f"the name {min(twice)!r} belongs to the mesh; rename the field or axis")
 
@@ -182,6 +200,24 @@ class Contents:
                 f"vector fields have {sizes} components; make these numbers equal and positive, or split the "
                 "vectors into scalar fields"
             )
+
+    def _check_deviations(self) -> None:
+        kept = {
+            name: _real(f"deviation {name!r}", values, (np.float32, np.float64))
+            for name, values in self.deviations.items()
+        }
+        for name, values in kept.items():
+            owner = self.fields.get(name.removesuffix(DEVIATION)) if name.endswith(DEVIATION) else None
+            if owner is None or name in self.fields or name in self.axes:
+                raise ValueError(
+                    f"deviation {name!r} belongs to no field, or has the name of one or of an axis; name it "
+                    f"'<field>{DEVIATION}' with a field of {_listed(self.fields)}"
+                )
+            if values.shape != owner.shape:
+                raise ValueError(f"deviation {name!r} has the shape {values.shape}; its field has {owner.shape}")
+            if (values < 0).any():
+                raise ValueError(f"deviation {name!r} is negative somewhere ({values.min():g}); give zero or more")
+        object.__setattr__(self, "deviations", kept)
 
     def _check_bounds(self) -> None:
         shapes = {(), *((n,) for n in self.grid[:1] if self.time is not None)}

@@ -74,7 +74,7 @@ def to_vtu(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> list
 
 
 def to_netcdf(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> list[Path]:
-    """Write a NetCDF 3 file (64-bit offsets) with the axes, fields, bounds, labels and the texts of the
+    """Write a NetCDF 3 file (64-bit offsets) with the axes, fields, deviations, bounds, labels and the texts of the
     problem.
 
     Cells of a mesh follow UGRID 1.0: the variable `mesh` names the places of the nodes, and `cells` holds the nodes of
@@ -87,12 +87,12 @@ def to_netcdf(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> l
     from scipy.io import netcdf_file
 
     contents = hdf5.read(path)
-    for name, values in contents.fields.items():
+    for name, values in contents.arrays.items():
         if values.nbytes > LARGEST_NETCDF:
             raise ValueError(
                 f"{path}: {name} has {values.nbytes} bytes, too many for NetCDF 3; xarray opens the HDF5 file"
             )
-    refuse_other_letters(path, "NetCDF 3", (*contents.axes, *contents.fields))
+    refuse_other_letters(path, "NetCDF 3", (*contents.axes, *contents.arrays))
     with replacing(target) as temporary, netcdf_file(temporary, "w", mmap=False, version=2) as file:
         for name, text in _attributes(contents).items():
             setattr(file, name, text.encode())
@@ -111,7 +111,7 @@ def to_netcdf(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> l
 
 
 def to_csv(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> list[Path]:
-    """Write one row for each point of the grid: coordinates, fields, bounds; the last axis varies fastest.
+    """Write one row for each point of the grid: coordinates, fields, deviations, bounds; the last axis varies fastest.
 
     On a mesh there is one row for each node, in their order, at each time.
 
@@ -126,7 +126,7 @@ def to_csv(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> list
         # Places instead of the numbers of the nodes, which are those of the rows.
         nodes = zip(contents.mesh.coordinates, contents.mesh.nodes.T, strict=True)
         columns[-1:] = [(name, np.broadcast_to(place, contents.grid)) for name, place in nodes]
-    for name, values in contents.fields.items():
+    for name, values in contents.arrays.items():
         if values.ndim > len(contents.grid):
             columns += [(f"{name}_{k}", values[..., k]) for k in range(values.shape[-1])]
         else:
@@ -148,7 +148,7 @@ def to_csv(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> list
 
 
 def to_xarray(contents: Contents) -> xarray.Dataset:
-    """The axes, fields and bounds as an xarray data set that shares the memory of `contents`.
+    """The axes, fields, deviations and bounds as an xarray data set that shares the memory of `contents`.
 
     On a mesh the places of the nodes are coordinates too, and `cells` holds the nodes of each cell from 0.
 
@@ -172,7 +172,7 @@ def _variables(contents: Contents) -> dict[str, tuple[tuple[str, ...], np.ndarra
     found: dict[str, tuple[tuple[str, ...], np.ndarray]] = {
         name: ((name,), values) for name, values in contents.axes.items()
     }
-    for name, values in contents.fields.items():
+    for name, values in contents.arrays.items():
         found[name] = ((*axes, COMPONENT)[: values.ndim], values)
     for name, values in contents.bounds.items():
         found[name] = (axes[: values.ndim], values)
@@ -199,7 +199,9 @@ def _labels(contents: Contents, name: str) -> dict[str, str | np.int32]:
     if contents.mesh is not None and name == CELLS:
         return {"long_name": "nodes of each cell", "start_index": np.int32(0)}
     told: dict[str, str | np.int32] = {"units": contents.unit(name), "long_name": contents.long_name(name)}
-    if contents.mesh is not None and name in contents.fields:
+    if contents.ancillary(name):
+        told["ancillary_variables"] = contents.ancillary(name)
+    if contents.mesh is not None and name in contents.arrays:
         told |= {"mesh": MESH, "location": NODE}
     return told
 
@@ -242,7 +244,7 @@ def _write_vtu(
     import meshio
 
     data = {}
-    for name, values in contents.fields.items():
+    for name, values in contents.arrays.items():
         now = values if step is None else values[step]
         vector = values.ndim > len(contents.grid)
         data[name] = now.reshape(len(points), values.shape[-1]) if vector else now.reshape(len(points))

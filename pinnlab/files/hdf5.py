@@ -35,7 +35,7 @@ def write(path: str | os.PathLike[str], contents: Contents) -> None:
     time = contents.time
     if time is not None and len(contents.axes[time]) == 0:
         raise ValueError(f"{path}: the axis {time!r} holds no time step; give one step or more")
-    sources = dict(contents.fields) | ({time: contents.axes[time]} if time is not None else {})
+    sources = contents.arrays | ({time: contents.axes[time]} if time is not None else {})
     _write(path, contents, sources)
 
 
@@ -64,7 +64,7 @@ def recover(path: str | os.PathLike[str]) -> Contents:
     stream = _stream_of(path)
     with reading.opened(stream if stream.is_file() else path, swmr=True) as file:
         names = reading.names(file)
-        evolving = [names.time, *names.fields] if names.time is not None else []
+        evolving = [names.time, *names.arrays] if names.time is not None else []
         lengths = [len(reading.dataset(file, name)) for name in evolving]
         return reading.contents(file, min(lengths) if lengths else None)
 
@@ -80,16 +80,21 @@ class Stream:
     Args:
         path: The finished file.
         contents: Everything but the steps: the time axis is empty, fields have the shape (0, ...); or with
-            the first steps. Bounds are not streamed, except numbers that hold for all times.
+            the first steps. Bounds are not streamed, except numbers that hold for all times, and no deviations.
 
     Raises:
-        ValueError: If the contents are steady, or have bounds for each step.
+        ValueError: If the contents are steady, or have deviations, or bounds for each step.
         FileExistsError: If an earlier stream to the same path was not finished.
     """
 
     def __init__(self, path: str | os.PathLike[str], contents: Contents) -> None:
         if contents.time is None:
             raise ValueError(f"{path}: a steady problem has no steps to stream; use write(path, contents)")
+        if contents.deviations:
+            raise ValueError(
+                f"{path}: {', '.join(contents.deviations)} cannot be streamed; stream the fields alone, or write the "
+                "whole with write(path, contents)"
+            )
         wrong = [name for name, bound in contents.bounds.items() if bound.ndim]
         if wrong:
             raise ValueError(f"{path}: the bounds {wrong} are given for each step and cannot be streamed; drop them")

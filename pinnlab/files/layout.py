@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from pinnlab.files.contents import BOUND, COMPONENT, MESH, NODE, ROW, Contents
+from pinnlab.files.contents import COMPONENT, MESH, NODE, ROW, Contents
 
 SCHEMA = 1
 LARGEST_CHUNK = 2**30
@@ -47,7 +47,7 @@ def create(file: h5py.File, contents: Contents, steps: int) -> None:
         shape = (steps,) if name == contents.time else values.shape
         _scale(file, contents, name, shape, None if name == contents.time else values)
     _put_mesh(file, contents)
-    for name, values in contents.fields.items():
+    for name, values in contents.arrays.items():
         shape = (steps, *values.shape[1:]) if contents.time is not None else values.shape
         chunks = chunk_shape(shape, contents.time is not None, values.dtype.itemsize)
         dataset = file.create_dataset(name, shape, values.dtype, chunks=chunks, **FILTERS)
@@ -105,6 +105,8 @@ def _describe(file: h5py.File, contents: Contents) -> None:
         "axes": list(contents.axes), "time": contents.time, "fields": list(contents.fields),
         "bounds": list(contents.bounds),
     }  # fmt: skip
+    if contents.deviations:
+        names["deviations"] = list(contents.deviations)
     if contents.mesh is not None:
         names["coordinates"] = list(contents.mesh.coordinates)
     file.attrs["pinnlab_names"] = json.dumps(names)
@@ -180,8 +182,8 @@ def _label(dataset: h5py.Dataset, contents: Contents, name: str) -> None:
 
 def _label_field(file: h5py.File, contents: Contents, name: str, dataset: h5py.Dataset) -> None:
     _label(dataset, contents, name)
-    if name + BOUND in contents.bounds:
-        dataset.attrs["ancillary_variables"] = name + BOUND
+    if contents.ancillary(name):
+        dataset.attrs["ancillary_variables"] = contents.ancillary(name)
     if contents.mesh is not None:
         dataset.attrs["coordinates"] = " ".join(contents.places)
     for dimension, axis in zip(dataset.dims, [*contents.axes, COMPONENT], strict=False):

@@ -35,6 +35,12 @@ class Names:
     fields: tuple[str, ...]
     bounds: tuple[str, ...]
     coordinates: tuple[str, ...] = ()
+    deviations: tuple[str, ...] = ()
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """The data sets with a value at every point and time: fields and their standard deviations."""
+        return (*self.fields, *self.deviations)
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -95,17 +101,19 @@ def names(file: h5py.File) -> Names:
     if schema > SCHEMA:
         raise UnreadableFile(f"the file has schema {schema} and this pinnlab reads up to {SCHEMA}; upgrade pinnlab")
     listed = json.loads(_label(file, "pinnlab_names"))
-    keys = ("axes", "fields", "bounds", "coordinates")
+    keys = ("axes", "fields", "bounds", "coordinates", "deviations")
     if isinstance(listed, dict):
-        listed.setdefault("coordinates", [])
+        # Files on grids name no coordinates, and those of answers without a distribution no deviations.
+        for key in keys[3:]:
+            listed.setdefault(key, [])
     sound = isinstance(listed, dict) and all(isinstance(listed.get(key), list) for key in keys)
     if not sound or not all(isinstance(name, str) for key in keys for name in listed[key]):
         raise UnreadableFile(f"the attribute pinnlab_names is no list of names; {RESTORE}")
     time = listed.get("time")
     if time is not None and time not in listed["axes"]:
         raise UnreadableFile(f"the attribute pinnlab_names has the time {time!r:.80}, which is no axis; {RESTORE}")
-    axes, fields, bounds, coordinates = (tuple(listed[key]) for key in keys)
-    return Names(axes, time, fields, bounds, coordinates)
+    axes, fields, bounds, coordinates, deviations = (tuple(listed[key]) for key in keys)
+    return Names(axes, time, fields, bounds, coordinates, deviations)
 
 
 def dataset(group: h5py.Group, name: str) -> h5py.Dataset:
@@ -189,6 +197,7 @@ def contents(file: h5py.File, steps: int | None = None) -> Contents:
         units={name: unit for name, (unit, _) in labels.items() if unit != "1"},
         long_names={name: long for name, (_, long) in labels.items() if long != plain.get(name, name)},
         mesh=mesh(file, known),
+        deviations={name: values(numbers(file, name), cut) for name in known.deviations},
     )
 
 

@@ -60,17 +60,17 @@ def link(file: h5py.File, contents: Contents, steps: int) -> None:
     points = group.create_group("PointData")
     if contents.time is not None and steps == 1:
         # VTK takes one step for none and then stumbles over the axis of time: show it a view without it.
-        for name in contents.fields:
+        for name in contents.arrays:
             _look_at(points, name, file[name], file[name].shape[1:])
         return
-    for name in contents.fields:
+    for name in contents.arrays:
         points[name] = file[name]
     if contents.time is not None:
         evolution = group.create_group("Steps")
         evolution.attrs["NSteps"] = steps
         _look_at(evolution, "Values", file[contents.time], (steps,))
         offsets = evolution.create_group("PointDataOffsets")
-        for name in contents.fields:
+        for name in contents.arrays:
             offsets[name] = np.arange(steps)
 
 
@@ -81,7 +81,7 @@ def faults(file: h5py.File, contents: Contents) -> list[str]:
         file: The file.
         contents: What was read from it; the values of its fields and of time are not used.
     """
-    time, space, fields = contents.time, contents.space, tuple(contents.fields)
+    time, space, fields = contents.time, contents.space, tuple(contents.arrays)
     if contents.mesh is None and not has_grid([len(file[name]) for name in space]):
         return []
     if GROUP not in file:
@@ -118,7 +118,7 @@ def _link_mesh(file: h5py.File, contents: Contents, mesh: Cells, steps: int) -> 
     group.create_dataset("Types", data=np.full(count, kind.vtk, np.uint8), **packed)
     _look_at(group, "Connectivity", file[f"{MESH}/connectivity"], (count * kind.nodes,))
     points = group.create_group("PointData")
-    for name in contents.fields:
+    for name in contents.arrays:
         shape = file[name].shape
         if contents.time is None:
             points[name] = file[name]
@@ -135,17 +135,17 @@ def _link_mesh(file: h5py.File, contents: Contents, mesh: Cells, steps: int) -> 
     for name in ("CellOffsets", "ConnectivityIdOffsets"):
         evolution[name] = np.zeros((steps, 1), np.int64)
     offsets = evolution.create_group("PointDataOffsets")
-    for name in contents.fields:
+    for name in contents.arrays:
         offsets[name] = nodes * np.arange(steps)
 
 
 def _mesh_faults(file: h5py.File, contents: Contents, mesh: Cells) -> list[str]:
     views = [(f"{GROUP}/Connectivity", f"{MESH}/connectivity")]
     if contents.time is not None:
-        views += [(f"{GROUP}/PointData/{name}", name) for name in contents.fields]
+        views += [(f"{GROUP}/PointData/{name}", name) for name in contents.arrays]
         if len(file[contents.time]) > 1:
             views.append((f"{GROUP}/Steps/Values", contents.time))
-    links = [(f"{GROUP}/PointData/{name}", name) for name in contents.fields if contents.time is None]
+    links = [(f"{GROUP}/PointData/{name}", name) for name in contents.arrays if contents.time is None]
     broken = [(path, name) for path, name in views if path not in file or not _looks_at(file[path], name)]
     broken += [(path, name) for path, name in links if path not in file or file[path] != file[name]]
     points = f"{GROUP}/Points"

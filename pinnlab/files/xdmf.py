@@ -58,8 +58,8 @@ def to_xdmf(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> lis
     """
     with reading.opened(path) as file:
         names = reading.names(file)
-        shapes = {name: reading.numbers(file, name).shape for name in (*names.axes, *names.fields)}
-        single = {name: reading.numbers(file, name).dtype.itemsize == 4 for name in names.fields}
+        shapes = {name: reading.numbers(file, name).shape for name in (*names.axes, *names.arrays)}
+        single = {name: reading.numbers(file, name).dtype.itemsize == 4 for name in names.arrays}
         times = reading.values(file[names.time]).tolist() if names.time is not None else []
         mesh = reading.mesh(file, names)
         if mesh is not None:

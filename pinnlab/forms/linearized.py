@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pinnlab.forms.evaluate import Program
 from pinnlab.forms.jet import Jet, JetSymbol, jet_symbols
-from pinnlab.symbols import Expr, Normal
+from pinnlab.symbols import Expr, Normal, Parameter
 
 CARRIED = sp.Dummy("carried", real=True)
 """Stands for a value that is given point by point, such as the state at the end of the last window of time."""
@@ -26,11 +26,13 @@ class Linearized:
         residual: In jets, coordinates, components of the normal and `CARRIED`.
         coordinates: Time first, then space.
         space: The coordinates of space.
+        parameters: Unknown parameters, numbers that are found with the answer.
     """
 
     residual: Expr
     coordinates: tuple[sp.Symbol, ...]
     space: tuple[sp.Symbol, ...]
+    parameters: tuple[Parameter, ...] = ()
 
     @cached_property
     def symbols(self) -> tuple[JetSymbol, ...]:
@@ -44,37 +46,42 @@ class Linearized:
 
     @cached_property
     def partials(self) -> tuple[Expr, ...]:
-        """The derivative of the residual by each jet."""
-        return tuple(sp.diff(self.residual, s) for s in self.symbols)
+        """The derivative of the residual by each jet, then by each parameter."""
+        return tuple(sp.diff(self.residual, s) for s in (*self.symbols, *self.parameters))
 
     @property
     def is_linear(self) -> bool:
-        """Whether the residual is affine in the jets."""
-        return not jet_symbols(*self.partials)
+        """Whether the residual is affine in the jets and parameters."""
+        return not jet_symbols(*self.partials) and not any(p.has(*self.parameters) for p in self.partials)
 
     @cached_property
     def program(self) -> Program:
-        """The residual and its partials as functions of jets, coordinates, normal and `CARRIED`.
+        """The residual and its partials as functions of jets, coordinates, normal, `CARRIED` and parameters.
 
         Raises:
             UnsupportedProblem: If a function has no numerical counterpart.
         """
-        arguments = [*self.symbols, *self.coordinates, *(Normal(c) for c in self.space), CARRIED]
+        arguments = [*self.symbols, *self.coordinates, *(Normal(c) for c in self.space), CARRIED, *self.parameters]
         return Program([self.residual, *self.partials], arguments)
 
     @cached_property
     def _residual_program(self) -> Program:
         return Program([self.residual], self.program.arguments)
 
-    def values(self, jets: Sequence[Tensor], points: Tensor, normals: Tensor, carried: Tensor) -> Tensor:
-        """The residual (n,) from one column (n,) per jet, `points (n, dim)`, `normals (n, space)`, `carried (n,)`."""
-        return _columns(self._residual_program(*jets, *points.T, *normals.T, carried), points)[0]
+    def values(
+        self, jets: Sequence[Tensor], points: Tensor, normals: Tensor, carried: Tensor, numbers: Sequence[Tensor] = ()
+    ) -> Tensor:
+        """The residual (n,) from one column (n,) per jet, `points (n, dim)`, `normals (n, space)`, `carried (n,)`.
+
+        `numbers` are the values () of the parameters.
+        """
+        return _columns(self._residual_program(*jets, *points.T, *normals.T, carried, *numbers), points)[0]
 
     def values_and_partials(
-        self, jets: Sequence[Tensor], points: Tensor, normals: Tensor, carried: Tensor
+        self, jets: Sequence[Tensor], points: Tensor, normals: Tensor, carried: Tensor, numbers: Sequence[Tensor] = ()
     ) -> tuple[Tensor, list[Tensor]]:
-        """The residual (n,), and its derivative by each jet (n,)."""
-        first, *rest = _columns(self.program(*jets, *points.T, *normals.T, carried), points)
+        """The residual (n,), and its derivative by each jet, then by each parameter (n,)."""
+        first, *rest = _columns(self.program(*jets, *points.T, *normals.T, carried, *numbers), points)
         return first, rest
 
 

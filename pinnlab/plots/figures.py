@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import Field, Grid
@@ -16,7 +17,9 @@ from pinnlab.plots.canvas import Canvas, GridCanvas, Lines, View, add_map, mesh_
 from pinnlab.problem import Problem
 
 # Colours that are even in lightness for values; a diverging map with white at zero for errors.
-VALUES, ERRORS = "viridis", "RdBu_r"
+VALUES, ERRORS, DEVIATIONS = "viridis", "RdBu_r", "magma"
+# The band around a line, in standard deviations: 95 % of a normal distribution.
+BAND = 2.0
 CELL = (4.1, 3.0)
 MOST_IN_A_ROW = 3
 # Maps that are wider than this many times their height are put below one another.
@@ -61,82 +64,129 @@ def pictured(u: Field, like: Grid | Nodal | None = None) -> Grid | Nodal:
     return u.on_grid(picture_shape(u.problem))
 
 
-def plot_solution(problem: Problem, values: Grid | Nodal, moment: float | None = None) -> Figure:
+def plot_solution(
+    problem: Problem, values: Grid | Nodal, moment: float | None = None, deviation: Grid | Nodal | None = None
+) -> Figure:
     """One solution: lines for an ODE or a steady problem in one dimension, else a map for each unknown.
 
     With one dimension of space the map is over time and space; with more it shows the last time.  Of a grid of three
     dimensions it is the middle plane, of a mesh in space its boundary.  An incompressible flow in the plane has one
-    map more, of its speed, with streamlines.
+    map more, of its speed, with streamlines.  A standard deviation is a shaded band of two of them on either side of a
+    line, and a map of its own beside or below that of the values.
 
     Args:
         problem: What was solved.
         values: Its values on a tensor grid or a mesh.
         moment: The one time that is shown; the stored one next to it is taken.
+        deviation: Standard deviations at the same places; None if there are none.
 
     Raises:
         ValueError: If the moment is not among the stored times, or a value is not finite.
     """
-    for name, found in values.values.items():
-        if not np.isfinite(found).all():
-            raise ValueError(f"{name} of {problem.name!r} holds values that are not finite and have no colour")
-    values = _gridded(problem, values)
+    for told in (values, deviation):
+        for name, found in told.values.items() if told is not None else ():
+            if not np.isfinite(found).all():
+                raise ValueError(f"{name} of {problem.name!r} holds values that are not finite and have no colour")
+    values, deviation = _gridded(problem, values), None if deviation is None else _gridded(problem, deviation)
     canvas = _canvas(problem, values, moment)
     if isinstance(canvas, Lines):
-        return _lines(problem, values, canvas)
+        return _lines(problem, values, canvas, deviation)
+    return _maps(problem, values, canvas, deviation)
+
+
+def _maps(problem: Problem, values: Grid | Nodal, canvas: Canvas, deviation: Grid | Nodal | None) -> Figure:
+    """A map for each unknown, and for each standard deviation."""
     flow = _flow(problem)
     drawn = {name: canvas.of(v) for name, v in values.values.items()}
     if flow:
         drawn[f"speed |({', '.join(flow)})|"] = np.hypot(*(drawn[name] for name in flow))
-    rows, cell = 1 if len(drawn) <= MOST_IN_A_ROW else 2, (5.0, 3.7)
+    spread = (
+        {} if deviation is None else {f"standard deviation of {n}": canvas.of(v) for n, v in deviation.values.items()}
+    )
+    rows, columns = _arranged(len(drawn), len(spread))
+    cell = (5.0, 3.7)
     if canvas.aspect > WIDE:
-        rows, cell = len(drawn), (8.0, 6.6 / canvas.aspect + 0.8)
-    columns = -(-len(drawn) // rows)
+        rows, columns, cell = len(drawn) + len(spread), 1, (8.0, 6.6 / canvas.aspect + 0.8)
     figure = _figure(rows, columns, f"{problem.name}{canvas.fixed}", cell=cell)
     cells = list(figure.subplots(rows, columns, squeeze=False, subplot_kw=dict(canvas.projection)).flat)
-    for unused in cells[len(drawn) :]:
-        unused.remove()
-    cells = cells[: len(drawn)]
-    for axes, (name, found) in zip(cells, drawn.items(), strict=True):
-        add_map(figure, axes, canvas, found, VALUES, (float(found.min()), float(found.max())))
+    # Deviations begin a row of their own where there is more than one map.
+    first = -(-len(drawn) // columns) * columns if rows > 1 else len(drawn)
+    used = [*cells[: len(drawn)], *cells[first : first + len(spread)]]
+    for unused in cells:
+        if unused not in used:
+            unused.remove()
+    for axes, (name, found) in zip(used, (drawn | spread).items(), strict=True):
+        low, high = (0.0, float(found.max()) or 1.0) if name in spread else (float(found.min()), float(found.max()))
+        add_map(figure, axes, canvas, found, DEVIATIONS if name in spread else VALUES, (low, high))
         axes.set_title(name)
     if flow:
-        canvas.stream(cells[-1], *(drawn[name] for name in flow))
+        canvas.stream(used[len(drawn) - 1], *(drawn[name] for name in flow))
     return figure
 
 
-def panel(problem: Problem, truth: Grid | Nodal, predictions: Mapping[str, Grid | Nodal]) -> Figure:
+def _arranged(values: int, deviations: int) -> tuple[int, int]:
+    """Rows and columns of so many maps of values, and of deviations, which stand beside a single map or below more."""
+    if not deviations:
+        rows = 1 if values <= MOST_IN_A_ROW else 2
+        return rows, -(-values // rows)
+    if values == 1:
+        return 1, 2
+    columns = min(values, MOST_IN_A_ROW)
+    return -(-values // columns) + -(-deviations // columns), columns
+
+
+def panel(
+    problem: Problem,
+    truth: Grid | Nodal,
+    predictions: Mapping[str, Grid | Nodal],
+    deviations: Mapping[str, Grid | Nodal] | None = None,
+) -> Figure:
     """Reference, prediction and error side by side, one row for each prediction and unknown.
 
     Reference and prediction share the colours of the reference's range; errors have a diverging map that is
     symmetric about zero.  Where the answer is a line, all predictions are in one picture and the sizes of their
-    errors in another.
+    errors in another.  Standard deviations are bands of two of them around such lines, and a fourth column of maps.
 
     Args:
         problem: What was solved.
         truth: The reference on a tensor grid or a mesh, see `pictured`.
         predictions: Name → values on the same grid or mesh.
+        deviations: Name of a prediction → its standard deviation there, of those that have one.
 
     Raises:
-        ValueError: If there is no prediction, or one is on another grid.
+        ValueError: If there is no prediction, or one or a deviation is on another grid, or a deviation has no
+            prediction.
     """
     if not predictions:
         raise ValueError(f"panel of {problem.name!r}: there is no prediction to draw; give {{name: grid}}")
-    for name, grid in predictions.items():
+    spread = dict(deviations or {})
+    for name in spread:
+        if name not in predictions:
+            raise ValueError(f"panel of {problem.name!r}: the deviation of {name} has no prediction; give that too")
+    for name, grid in (*predictions.items(), *spread.items()):
         if any(grid.values[u].shape != v.shape for u, v in truth.values.items()):
             raise ValueError(
                 f"panel of {problem.name!r}: {name} is on another grid than the reference; sample both alike"
             )
     truth = _gridded(problem, truth)
     predictions = {name: _gridded(problem, values) for name, values in predictions.items()}
+    spread = {name: _gridded(problem, values) for name, values in spread.items()}
     canvas = _canvas(problem, truth, None)
     if isinstance(canvas, Lines):
-        return _line_panel(problem, truth, predictions, canvas)
+        return _line_panel(problem, truth, predictions, canvas, spread)
     rows = [(name, unknown) for unknown in truth.values for name in predictions]
-    figure = _figure(len(rows), 3, f"{problem.name}{canvas.fixed}")
-    every = figure.subplots(len(rows), 3, squeeze=False, subplot_kw=dict(canvas.projection))
+    columns = 4 if spread else 3
+    figure = _figure(len(rows), columns, f"{problem.name}{canvas.fixed}")
+    every = figure.subplots(len(rows), columns, squeeze=False, subplot_kw=dict(canvas.projection))
     for cells, (name, unknown) in zip(every, rows, strict=True):
         exact, found = canvas.of(truth.values[unknown]), canvas.of(predictions[name].values[unknown])
-        _map_row(figure, cells, canvas, exact, found, (unknown, name))
+        _map_row(figure, cells[:3], canvas, exact, found, (unknown, name))
+        if name in spread:
+            deviation = canvas.of(spread[name].values[unknown])
+            add_map(figure, cells[3], canvas, deviation, DEVIATIONS, (0.0, float(deviation.max()) or 1.0))
+            cells[3].set_title(f"standard deviation of {unknown}")
+        elif spread:
+            cells[3].remove()
     return figure
 
 
@@ -200,17 +250,28 @@ def _figure(rows: int, columns: int, title: str, cell: tuple[float, float] = CEL
     return figure
 
 
-def _lines(problem: Problem, values: Grid | Nodal, lines: Lines) -> Figure:
-    """All unknowns as lines in one picture."""
+def _lines(problem: Problem, values: Grid | Nodal, lines: Lines, deviation: Grid | Nodal | None) -> Figure:
+    """All unknowns as lines in one picture, in their bands."""
     figure = _figure(1, 1, f"{problem.name}{lines.view.fixed}", cell=(7.5, 3.7))
     axes = figure.subplots()
     for name, found in values.values.items():
-        axes.plot(lines.nodes, lines.view.of(found), label=name)
+        (line,) = axes.plot(lines.nodes, lines.view.of(found), label=name)
+        if deviation is not None:
+            _band(axes, lines, line, found, deviation.values[name])
     axes.set(xlabel=lines.name, ylabel=", ".join(values.values))
     axes.margins(x=0)
-    if len(values.values) > 1:
+    if len(values.values) > 1 or deviation is not None:
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
+
+
+def _band(axes: Axes, lines: Lines, line: Line2D, values: np.ndarray, deviation: np.ndarray) -> None:
+    """Shade two standard deviations on either side of a line, in its colour."""
+    centre, half = lines.view.of(values), BAND * lines.view.of(deviation)
+    label = f"{line.get_label()} ± {BAND:g} standard deviations"
+    axes.fill_between(
+        lines.nodes, centre - half, centre + half, color=line.get_color(), alpha=0.25, linewidth=0, label=label
+    )
 
 
 def _map_row(
@@ -236,7 +297,13 @@ def _map_row(
     cells[2].set_title(f"error, relative L2 {_relative(found, exact):.1e}")
 
 
-def _line_panel(problem: Problem, truth: Grid | Nodal, predictions: Mapping[str, Grid | Nodal], lines: Lines) -> Figure:
+def _line_panel(
+    problem: Problem,
+    truth: Grid | Nodal,
+    predictions: Mapping[str, Grid | Nodal],
+    lines: Lines,
+    deviations: Mapping[str, Grid | Nodal],
+) -> Figure:
     across, x, view, unknowns = lines.name, lines.nodes, lines.view, list(truth.values)
     figure = _figure(len(unknowns), 2, problem.name, cell=(5.5, 2.8))
     for (left, right), unknown in zip(figure.subplots(len(unknowns), 2, squeeze=False), unknowns, strict=True):
@@ -245,6 +312,8 @@ def _line_panel(problem: Problem, truth: Grid | Nodal, predictions: Mapping[str,
         for name, grid in predictions.items():
             found = view.of(grid.values[unknown])
             (line,) = left.plot(x, found, linewidth=1.2, label=_short(name))
+            if name in deviations:
+                _band(left, lines, line, grid.values[unknown], deviations[name].values[unknown])
             size = np.abs(found - exact)
             told = f"{_short(name)}, relative L2 {_relative(found, exact):.1e}"
             # A logarithm has no place for an error of zero.

@@ -12,4 +12,5 @@ from pinnlab.solvers.neural_galerkin import NeuralGalerkin as NeuralGalerkin
 from pinnlab.solvers.ode import Ode as Ode
 from pinnlab.solvers.pinn import Pinn as Pinn
 from pinnlab.solvers.random_features import RandomFeatures as RandomFeatures
+from pinnlab.solvers.spectral_gp import SpectralGp as SpectralGp
 from pinnlab.solvers.widened_pinn import WidenedPinn as WidenedPinn

@@ -40,6 +40,19 @@ class Estimate:
     interval: tuple[float, float]
     remaining: float
 
+    @classmethod
+    def of_normal(cls, mean: float, deviation: float, bounds: Sequence[float] = (-math.inf, math.inf)) -> Estimate:
+        """The estimate of a normal posterior: its mean and standard deviation, and mean ± 1.96 deviations.
+
+        The interval is then one of probability, given the prior.
+
+        Args:
+            mean: Of the posterior.
+            deviation: Its standard deviation.
+            bounds: Those of the parameter, at which the interval is cut.
+        """
+        return cls(mean, deviation, interval(mean, deviation, math.inf, bounds), 0.0)
+
 
 @dataclass(frozen=True)
 class Profile:

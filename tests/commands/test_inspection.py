@@ -17,6 +17,7 @@ from pinnlab.commands.inspection import (
     describe_problem,
     describe_solution,
 )
+from pinnlab.commands.text import file_lines
 from pinnlab.reference import CrossCheck, error_against
 
 
@@ -76,8 +77,22 @@ def test_a_file_is_told_with_axes_and_shapes(advection, tmp_path):
     assert data["solver"] == {"type": "Etdrk4", "points": 16, "steps": 10, "snapshots": 5}
     assert data["axes"]["t"] == {"nodes": 4, "from": 0.0, "to": advection.problem.interval.end}
     assert data["fields"] == {"u": {"shape": [4, 6], "dtype": "float64"}}
+    assert data["deviations"] == {}
     assert data["history"]["rows"] == 5
     assert data["provenance"]["status"] == "done"
+
+
+def test_a_standard_deviation_is_told_with_its_scores_and_its_shape_in_files(advection, polynomials, tmp_path):
+    assert describe_solution(advection)["calibration"] == {}
+    random = replace(advection, field=polynomials(advection.problem, 2))
+    told = describe_solution(random)["calibration"]
+    assert list(told) == ["coverage_90", "crps", "relative_deviation"]
+    assert all(isinstance(v, float) for v in told.values())
+    random.to_hdf5(tmp_path / "a.hdf", (4, 6))
+    data = describe_file(tmp_path / "a.hdf")
+    assert data["fields"] == {"u": {"shape": [4, 6], "dtype": "float64"}}
+    assert data["deviations"] == {"u_std": {"shape": [4, 6], "dtype": "float64"}}
+    assert "deviation u_std: 4 × 6, float64" in file_lines(data)
 
 
 def test_the_last_value_of_a_column_is_the_last_that_was_recorded(tmp_path, advection):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pinnlab.catalog import load
+from pinnlab.commands import pictures
 from pinnlab.commands.pictures import draw, draw_panel
 from pinnlab.field import ExactField
 from pinnlab.solution import Solution
@@ -40,3 +43,14 @@ def test_an_unknown_format_is_refused_before_the_file_is_read(tmp_path):
 def test_a_comparison_is_drawn_at_the_places_of_the_reference(tmp_path, exact):
     draw_panel(exact.field, {"same": exact.field}, tmp_path / "panel.png")
     assert (tmp_path / "panel.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_deviations_are_drawn_from_files_and_in_comparisons(tmp_path, exact, polynomials, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(pictures, "_save", lambda figure, target: drawn.append(figure))
+    random = replace(exact, field=polynomials(exact.problem, 2))
+    random.to_hdf5(tmp_path / "u.hdf", (5, 9))
+    draw(tmp_path / "u.hdf", tmp_path / "u.png", None)
+    draw_panel(exact.field, {"gp": random.field, "same": exact.field}, tmp_path / "panel.png")
+    for figure in drawn:
+        assert [a.get_title() for a in figure.axes].count("standard deviation of u") == 1

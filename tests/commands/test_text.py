@@ -9,7 +9,8 @@ from pinnlab.commands.text import call, mesh_lines, problem_lines, solution_line
 SOLUTION = {
     "problem": "heat", "solver": {"type": "Etdrk4", "points": [64, 32], "steps": 400}, "status": "running",
     "seconds": 1.234, "steps": 1, "device": "cpu", "dtype": "float64", "note": "", "last": {"loss": 0.5, "odd": None},
-    "learned": {}, "bound": None, "errors": None, "verify": None, "out": None,
+    "learned": {}, "bound": None, "errors": None, "calibration": {}, "verify": None,
+    "out": None,
 }  # fmt: skip
 
 
@@ -39,6 +40,12 @@ def test_a_bound_an_error_and_a_check_have_a_line_each():
         "checked by B(): bounds 2.0e-07 and 3.0e-07, difference 1.0e-08",
         "written to f.hdf",
     ]
+
+
+def test_scores_of_a_standard_deviation_have_a_line():
+    scores = {"coverage_90": 0.91, "crps": 1.234e-5, "relative_deviation": "n/a: reason"}
+    line = "standard deviation: coverage_90 0.91, crps 1.23e-05, relative_deviation n/a: reason"
+    assert solution_lines(SOLUTION | {"calibration": scores})[3:] == [line]
 
 
 def test_what_was_learned_is_told_with_its_error():

@@ -42,6 +42,7 @@ def everything():
         },
         units={"t": "s", "u": "1/s"},
         long_names={"u": "vorticity"},
+        deviations={"u_std": rng.random((3, 4, 5)), "w_std": rng.random((3, 4, 5)).astype(np.float32)},
     )
 
 
@@ -91,7 +92,8 @@ def meshed(kind="triangle6", steps=3):
     growth = 1 + np.arange(steps)[:, None] if steps else 1.0
     flow = np.random.default_rng(0).standard_normal((*shape, 3))
     fields = {"u": growth * polynomial(cells.nodes), "flow": flow}
-    return Contents(axes, "t" if steps else None, fields, units={"node_x": "m"}, mesh=cells)
+    spread = {"u_std": np.abs(fields["u"]) / 10}
+    return Contents(axes, "t" if steps else None, fields, units={"node_x": "m"}, mesh=cells, deviations=spread)
 
 
 def polynomial(places):

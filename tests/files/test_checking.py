@@ -69,3 +69,23 @@ def test_check_compares_the_identity_of_the_problem(written):
         raise ValueError("unknown node")
 
     assert "cannot be read: unknown node" in hdf5.check(written, refuse)[0]
+
+
+def test_check_reads_deviations_and_counts_those_that_are_negative(written):
+    with h5py.File(written, "r+") as file:
+        file["u_std"][1, 2, 3:] = -1.0
+    assert hdf5.check(written) == ["/u_std holds 2 negative values and is a standard deviation"]
+    with h5py.File(written, "r+") as file:
+        file["u_std"].dims[2].detach_scale(file["x"])
+    faults = hdf5.check(written)
+    assert any("/u_std is not attached to its axis /x" in fault for fault in faults)
+    with h5py.File(written, "r+") as file:
+        del file["u_std"]
+    assert any("/u_std is missing" in fault for fault in hdf5.check(written))
+
+
+def test_check_finds_a_broken_link_to_a_deviation(written):
+    with h5py.File(written, "r+") as file:
+        del file["VTKHDF/PointData/w_std"]
+    (fault,) = hdf5.check(written)
+    assert "/VTKHDF/PointData/w_std is not the same data as /w_std" in fault

@@ -3,7 +3,7 @@ import pytest
 
 from pinnlab.files.contents import Contents
 
-T, X = np.linspace(0, 1, 3), np.linspace(-1, 1, 5)
+T, X, U = np.linspace(0, 1, 3), np.linspace(-1, 1, 5), np.ones((3, 5))
 
 
 def made(**changes):
@@ -67,6 +67,11 @@ def test_an_empty_time_axis_is_a_file_still_to_be_streamed():
         ({"bounds": {"w_error_bound": np.array(1.0)}}, "belongs to no field"),
         ({"bounds": {"u": np.array(1.0)}}, "belongs to no field"),
         ({"bounds": {"u_error_bound": np.ones(5)}}, r"has the shape \(5,\); give one of \[\(\), \(3,\)\]"),
+        ({"deviations": {"w_std": np.ones((3, 5))}}, "belongs to no field"),
+        ({"deviations": {"u": np.ones((3, 5))}}, "belongs to no field"),
+        ({"deviations": {"u_std": np.ones(5)}}, r"has the shape \(5,\); its field has \(3, 5\)"),
+        ({"deviations": {"u_std": -np.ones((3, 5))}}, r"negative somewhere \(-1\)"),
+        ({"fields": dict.fromkeys(("u", "u_std"), U), "deviations": {"u_std": U}}, "has the name of one"),
         ({"history": {"step": [1, 2], "loss": [1.0]}}, "columns differ in length: {'step': 2, 'loss': 1}"),
         ({"history": {"row": [1.0]}}, "the name of the row number"),
         ({"history": {"loss": [[1.0]]}}, "give a vector"),

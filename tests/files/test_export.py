@@ -31,6 +31,7 @@ def grid_contents(dimensions, steps, components=3):
         title="Täuschung",
         units={"u": "m"},
         problem_json='{"é": 1}',
+        deviations={"u_std": rng.random(shape), "flow_std": rng.random((*shape, components))},
     )
 
 
@@ -46,8 +47,8 @@ def case(request, tmp_path):
 def steps_of(contents):
     """For each time step: the number of the step, and the fields at it."""
     if contents.time is None:
-        return [(None, contents.fields)]
-    return [(n, {k: v[n] for k, v in contents.fields.items()}) for n in range(len(contents.axes["t"]))]
+        return [(None, contents.arrays)]
+    return [(n, {k: v[n] for k, v in contents.arrays.items()}) for n in range(len(contents.axes["t"]))]
 
 
 def test_vtk_reads_the_same_numbers_through_xdmf(case, tmp_path):
@@ -135,7 +136,7 @@ def test_xarray_opens_the_same_numbers_from_netcdf(case, tmp_path):
     contents, path = case
     export.to_netcdf(path, tmp_path / "a.nc")
     with xarray.open_dataset(tmp_path / "a.nc", engine="scipy") as dataset:
-        for name, values in {**contents.axes, **contents.fields, **contents.bounds}.items():
+        for name, values in {**contents.axes, **contents.arrays, **contents.bounds}.items():
             np.testing.assert_array_equal(dataset[name].values, values)
             assert dataset[name].dtype.itemsize == values.dtype.itemsize
         assert dataset["flow"].dims == (*contents.axes, "component")
@@ -149,12 +150,14 @@ def test_csv_holds_one_row_a_point_with_the_shortest_exact_numbers(case, tmp_pat
     export.to_csv(path, tmp_path / "a.csv")
     with open(tmp_path / "a.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert list(rows[0]) == [*contents.axes, "u", "w", "flow_0", "flow_1", "flow_2", "u_error_bound"]
+    vectors = [f"{name}_{k}" for name in ("flow", "flow_std") for k in range(3)]
+    assert list(rows[0]) == [*contents.axes, "u", "w", *vectors[:3], "u_std", *vectors[3:], "u_error_bound"]
     assert len(rows) == np.prod(contents.grid)
     columns = {name: np.array([float(row[name]) for row in rows]).reshape(contents.grid) for name in rows[0]}
     for name, values in zip(contents.axes, np.meshgrid(*contents.axes.values(), indexing="ij"), strict=True):
         np.testing.assert_array_equal(columns[name], values)
     np.testing.assert_array_equal(columns["u"], contents.fields["u"])
+    np.testing.assert_array_equal(columns["u_std"], contents.deviations["u_std"])
     np.testing.assert_array_equal(columns["flow_2"], contents.fields["flow"][..., 2])
     bound = contents.bounds["u_error_bound"]
     for n in range(contents.grid[0]):
@@ -166,7 +169,8 @@ def test_xarray_shares_the_memory_of_the_contents():
     dataset = export.to_xarray(contents)
     assert np.shares_memory(dataset["u"].values, contents.fields["u"])
     assert dataset["u"].dims == ("t", "y", "x")
-    assert dataset["u"].attrs == {"units": "m", "long_name": "u"}
+    assert dataset["u"].attrs == {"units": "m", "long_name": "u", "ancillary_variables": "u_std u_error_bound"}
+    assert dataset["u_std"].attrs == {"units": "m", "long_name": "standard deviation of u"}
     assert dataset["u_error_bound"].dims == ("t",)
     assert float(dataset["u"].sel(t=0.5, x=1, y=-1)) == contents.fields["u"][1, 0, -1]
 
@@ -268,7 +272,7 @@ def test_xarray_opens_a_mesh_from_netcdf_by_the_names_of_ugrid(tmp_path, mesh_co
         role = {2: "face_node_connectivity", 3: "volume_node_connectivity"}[contents.mesh.dim]
         np.testing.assert_array_equal(data[topology[role]].values, contents.mesh.connectivity)
         assert data["node_x"].attrs["units"] == "m"
-        for name, values in contents.fields.items():
+        for name, values in contents.arrays.items():
             assert data[name].attrs["mesh"] == "mesh"
             np.testing.assert_array_equal(data[name].values, values)
 
@@ -279,11 +283,12 @@ def test_csv_of_a_mesh_has_the_places_of_its_nodes(tmp_path, mesh_contents):
     export.to_csv(tmp_path / "a.hdf", tmp_path / "a.csv")
     with open(tmp_path / "a.csv", newline="") as stream:
         header, *rows = csv.reader(stream)
-    assert header == ["t", "x", "y", "u", "flow_0", "flow_1", "flow_2"]
+    assert header == ["t", "x", "y", "u", "flow_0", "flow_1", "flow_2", "u_std"]
     assert len(rows) == 2 * 4
     # By hand: node 1 is at (2, 0), where u = 1 + 2 + 4 = 7 at first and twice that at t = 0.4.
     assert [float(v) for v in rows[1][:4]] == [0.1, 2.0, 0.0, 7.0]
     assert [float(v) for v in rows[5][:4]] == [0.4, 2.0, 0.0, 14.0]
+    assert float(rows[5][-1]) == 1.4
 
 
 def test_xarray_has_the_places_of_nodes_as_coordinates(mesh_contents):

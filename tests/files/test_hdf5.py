@@ -1,9 +1,11 @@
 import dataclasses
+import json
 import signal
 import subprocess
 import sys
 import time
 
+import h5py
 import numpy as np
 import pytest
 
@@ -193,7 +195,7 @@ def test_a_mesh_comes_back_with_its_pieces(tmp_path, mesh_contents, kind, steps)
 
 
 def test_steps_on_a_mesh_can_be_streamed(tmp_path, mesh_contents):
-    contents = mesh_contents("triangle6", 4)
+    contents = dataclasses.replace(mesh_contents("triangle6", 4), deviations={})
     start = dataclasses.replace(
         contents, axes=contents.axes | {"t": []}, fields={k: v[:0] for k, v in contents.fields.items()}
     )
@@ -203,3 +205,27 @@ def test_steps_on_a_mesh_can_be_streamed(tmp_path, mesh_contents):
         assert_same(hdf5.recover(tmp_path / "a.hdf"), contents)
     assert_same(hdf5.read(tmp_path / "a.hdf"), contents)
     assert hdf5.check(tmp_path / "a.hdf") == []
+
+
+def test_deviations_are_not_streamed_and_it_is_said(tmp_path, everything):
+    with pytest.raises(ValueError, match=r"u_std, w_std cannot be streamed; .* write\(path, contents\)"):
+        hdf5.Stream(tmp_path / "a.hdf", dataclasses.replace(everything, bounds={}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_recovering_a_finished_file_keeps_the_deviations(written, everything):
+    assert_same(hdf5.recover(written), everything)
+
+
+def test_a_file_from_before_there_were_deviations_is_read_without_any(written, everything):
+    with h5py.File(written, "r+") as file:
+        names = json.loads(file.attrs["pinnlab_names"])
+        assert names.pop("deviations") == ["u_std", "w_std"]
+        file.attrs["pinnlab_names"] = json.dumps(names)
+    assert_same(hdf5.read(written), dataclasses.replace(everything, deviations={}))
+
+
+def test_a_file_without_deviations_names_none(tmp_path, simple_contents):
+    hdf5.write(tmp_path / "a.hdf", simple_contents())
+    with h5py.File(tmp_path / "a.hdf") as file:
+        assert "deviations" not in json.loads(file.attrs["pinnlab_names"])

@@ -18,7 +18,10 @@ def test_the_layout_is_the_documented_one(written):
         assert [dimension[0].name for dimension in u.dims] == ["/t", "/y", "/x"]
         assert u.attrs["units"] == "1/s"
         assert u.attrs["long_name"] == "vorticity"
-        assert u.attrs["ancillary_variables"] == "u_error_bound"
+        assert u.attrs["ancillary_variables"] == "u_std u_error_bound"
+        assert [dimension[0].name for dimension in file["u_std"].dims] == ["/t", "/y", "/x"]
+        assert (file["u_std"].attrs["units"], file["u_std"].chunks) == ("1/s", (1, 4, 5))
+        assert file["u_std"].attrs["long_name"] == "standard deviation of vorticity"
         assert [file[name].attrs["axis"] for name in ("t", "y", "x")] == ["T", "Y", "X"]
         assert dict(file["problem/parameters"].attrs) == {"nu": 0.01, "Re": 100.0}
         assert len(file["problem/json"].asstr()[()]) > 200_000

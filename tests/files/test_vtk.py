@@ -16,7 +16,7 @@ def grid_contents(dimensions, steps, components, uneven):
     axes = ({"t": 0.1 + 0.3 * np.arange(steps) ** 2} if steps else {}) | space
     shape = tuple(map(len, axes.values()))
     fields = {"u": rng.standard_normal(shape), "flow": rng.standard_normal((*shape, components))}
-    return Contents(axes, "t" if steps else None, fields)
+    return Contents(axes, "t" if steps else None, fields, deviations={"u_std": rng.random(shape)})
 
 
 def vtk_steps(path):
@@ -57,7 +57,7 @@ def test_h5py_xarray_and_vtk_read_equal_numbers_from_one_file(tmp_path, dimensio
     path = tmp_path / "a.hdf"
     hdf5.write(path, contents)
     with h5py.File(path) as file, xarray.open_dataset(path, engine="h5netcdf") as dataset:
-        for name, values in contents.fields.items():
+        for name, values in contents.arrays.items():
             np.testing.assert_array_equal(file[name][...], values)
             np.testing.assert_array_equal(dataset[name].values, values)
         for name, values in contents.axes.items():
@@ -70,7 +70,7 @@ def test_h5py_xarray_and_vtk_read_equal_numbers_from_one_file(tmp_path, dimensio
         assert time == (contents.axes["t"][n] if steps > 1 else None)
         for values, axis in zip(point_coordinates(grid), reversed(contents.space), strict=False):
             np.testing.assert_allclose(values, contents.axes[axis], rtol=0, atol=1e-15)
-        for name, values in contents.fields.items():
+        for name, values in contents.arrays.items():
             array = vtk_to_numpy(grid.GetPointData().GetArray(name))
             expected = values[n] if steps else values
             np.testing.assert_array_equal(array.ravel(), expected.ravel())
@@ -93,7 +93,7 @@ def test_h5py_xarray_and_vtk_read_equal_numbers_on_a_mesh(tmp_path, mesh_content
     path = tmp_path / "a.hdf"
     hdf5.write(path, contents)
     with h5py.File(path) as file, xarray.open_dataset(path, engine="h5netcdf") as dataset:
-        for name, values in contents.fields.items():
+        for name, values in contents.arrays.items():
             np.testing.assert_array_equal(file[name][...], values)
             np.testing.assert_array_equal(dataset[name].values, values)
         assert dataset["u"].dims == tuple(contents.axes)
@@ -109,7 +109,7 @@ def test_h5py_xarray_and_vtk_read_equal_numbers_on_a_mesh(tmp_path, mesh_content
         assert [grid.GetCellType(c) for c in range(grid.GetNumberOfCells())] == [VTK_NUMBERS[kind]] * len(
             contents.mesh.connectivity
         )
-        for name, values in contents.fields.items():
+        for name, values in contents.arrays.items():
             array = vtk_to_numpy(grid.GetPointData().GetArray(name))
             np.testing.assert_array_equal(array, values[n] if steps else values)
 
@@ -172,7 +172,7 @@ def test_the_extent_of_a_plane_runs_x_first():
     """By hand: 4 x 5 points (y, x) on [-1, 1]^2 have the extent 0..4, 0..3, 0..0 and the spacing 1/2, 2/3."""
     contents = grid_contents(2, 0, 3, False)
     with h5py.File("memory", "w", driver="core", backing_store=False) as file:
-        for name, values in {**contents.axes, **contents.fields}.items():
+        for name, values in {**contents.axes, **contents.arrays}.items():
             file[name] = values
         vtk.link(file, contents, 1)
         group = file["VTKHDF"]

@@ -32,7 +32,7 @@ def test_vtk_reads_the_same_mesh_and_numbers_through_xdmf(tmp_path, mesh_content
         ]
         np.testing.assert_array_equal(found, contents.mesh.connectivity)
         assert grid.GetCellType(0) in ({3, 4} if kind == "line" else {CELL_KINDS[kind].vtk})
-        for name, values in contents.fields.items():
+        for name, values in contents.arrays.items():
             array = vtk_to_numpy(grid.GetPointData().GetArray(name))
             np.testing.assert_array_equal(array, values[n] if steps else values, err_msg=f"{name} at {n}")
 

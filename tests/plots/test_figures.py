@@ -192,3 +192,59 @@ def test_all_fields_are_pictured_where_the_reference_is():
     found = pictured(exact, like)
     assert found.cells is like.cells
     np.testing.assert_allclose(found.values["u"], exact(like.cells.nodes)[:, 0])
+
+
+def test_a_line_has_a_band_of_two_deviations_on_either_side():
+    problem = load("lorenz")
+    axes = {"t": np.array([0.0, 1.0, 2.0])}
+    values = Grid(axes, {name: np.array([1.0, 3.0, 2.0]) for name in problem.names})
+    spread = Grid(axes, {name: np.array([0.0, 0.5, 0.25]) for name in problem.names})
+    figure = plot_solution(problem, values, deviation=spread)
+    assert len(figure.axes[0].collections) == 3
+    for drawn in (figure.axes[0], panel(problem, values, {"gp": values}, {"gp": spread}).axes[0]):
+        band = drawn.collections[0].get_paths()[0].vertices
+        # By hand: 1 ± 0, 3 ± 1, 2 ± 0.5.
+        assert {tuple(v) for v in band} == {(0.0, 1.0), (1.0, 2.0), (2.0, 1.5), (2.0, 2.5), (1.0, 4.0)}
+    labels = figure.axes[0].get_legend_handles_labels()[1]
+    assert "x" in labels
+    assert "x ± 2 standard deviations" in labels
+    told = panel(problem, values, {"gp": values}, {"gp": spread}).axes[0].get_legend_handles_labels()[1]
+    assert told == ["reference", "gp", "gp ± 2 standard deviations"]
+
+
+def test_a_map_has_that_of_its_deviation_beside_it_from_zero(heat):
+    problem, truth, found = heat
+    spread = Grid(truth.axes, {"u": np.array([[0.0, 0.0, 0.0], [0.1, 0.2, 0.5]])})
+    figure = plot_solution(problem, truth, deviation=spread)
+    titled = {axes.get_title(): axes for axes in figure.axes if axes.get_title()}
+    assert list(titled) == ["u", "standard deviation of u"]
+    assert images(titled["standard deviation of u"]).get_clim() == (0.0, 0.5)
+    np.testing.assert_array_equal(images(titled["standard deviation of u"]).get_array()[:, 1], [0.1, 0.2, 0.5])
+    assert saved(figure).startswith(b"\x89PNG")
+    # One instant is a line in a band.
+    assert len(plot_solution(problem, truth, 1.0, spread).axes[0].collections) == 1
+    # In a panel it is a fourth column, empty where a prediction has none.
+    row = panel(problem, truth, {"gp": found, "net": found}, {"gp": spread})
+    assert [axes.get_title() for axes in row.axes if axes.get_title()].count("standard deviation of u") == 1
+    assert panel(problem, truth, {"net": found}, {}).get_size_inches()[0] < row.get_size_inches()[0]
+
+
+def test_deviations_of_two_unknowns_are_below_their_maps():
+    problem = load("reaction_diffusion")
+    axes = {"t": np.array([0.0, 0.5]), "y": np.array([-1.0, 0.0, 1.0]), "x": np.array([-1.0, 1.0])}
+    values = Grid(axes, {"u": np.arange(12.0).reshape(2, 3, 2), "v": np.ones((2, 3, 2))})
+    figure = plot_solution(problem, values, deviation=values)
+    places = {a.get_title(): a.get_subplotspec() for a in figure.axes if a.get_title()}
+    rows = {title: (spec.rowspan.start, spec.colspan.start) for title, spec in places.items()}
+    assert rows == {"u": (0, 0), "v": (0, 1), "standard deviation of u": (1, 0), "standard deviation of v": (1, 1)}
+
+
+def test_a_deviation_that_cannot_be_drawn_is_refused_in_words(heat):
+    problem, truth, found = heat
+    endless = Grid(truth.axes, {"u": np.full((2, 3), np.inf)})
+    with pytest.raises(ValueError, match="not finite"):
+        plot_solution(problem, truth, deviation=endless)
+    with pytest.raises(ValueError, match="the deviation of gp has no prediction"):
+        panel(problem, truth, {"net": found}, {"gp": found})
+    with pytest.raises(ValueError, match="another grid"):
+        panel(problem, truth, {"net": found}, {"net": Grid(truth.axes, {"u": np.zeros((3, 3))})})

@@ -161,3 +161,11 @@ def test_a_number_that_is_not_determined_leaves_the_others_their_errors():
 def test_numbers_that_only_their_sum_is_known_of_have_no_error_bar():
     profile = Profile(tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 4.0]]), tensor([0.0] * 3), 3.0, 3.0)
     assert profile.covariance.diagonal().tolist() == pytest.approx([math.inf, math.inf, 0.25])
+
+
+def test_a_normal_posterior_lies_within_196_deviations_cut_at_the_bounds():
+    # 97.5 % of a normal distribution lie below 1.959964 deviations.
+    found = Estimate.of_normal(2.0, 0.5)
+    assert found.interval == pytest.approx((2 - 0.979982, 2 + 0.979982), abs=1e-6)
+    assert (found.value, found.standard_error, found.remaining) == (2.0, 0.5, 0.0)
+    assert Estimate.of_normal(2.0, 0.5, (1.5, 9.0)).interval[0] == 1.5

@@ -1,0 +1,1 @@
+"""Gaussian processes conditioned on differential equations: priors, points, and ways to solve."""

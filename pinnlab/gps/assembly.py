@@ -1,0 +1,146 @@
+"""From settings and the present choice of a prior to a system of linear algebra."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from pinnlab.forms.boundary import classify
+from pinnlab.forms.linearized import Linearized
+from pinnlab.forms.pointwise import Pointwise
+from pinnlab.gps.placement import NodeGrid, Placement
+from pinnlab.gps.prior import Prior
+from pinnlab.gps.spectrum import FoundSpectrum, finest, nodes_for, range_of_data
+from pinnlab.gps.structure import suitable
+from pinnlab.gps.system import Algebra, GpSystem, told
+from pinnlab.gps.uncertain import Uncertain
+from pinnlab.numerics.kernels import Kernel
+from pinnlab.numerics.line_spectrum import LineSpectrum
+from pinnlab.observations import Observations
+from pinnlab.problem import Problem
+
+
+@dataclass
+class Choice:
+    """What distinguishes one prior from others of the same settings.
+
+    Attributes:
+        top: The largest frequency along each coordinate; () for a given kernel.
+        variances: Of the lines along each coordinate; [] for a given kernel.
+        amplitudes: One per unknown.
+    """
+
+    top: tuple[float, ...]
+    variances: list[Tensor]
+    amplitudes: tuple[float, ...]
+
+    def same(self, other: Choice) -> bool:
+        """Whether both describe one prior."""
+        return (
+            self.top == other.top
+            and self.amplitudes == other.amplitudes
+            and all(torch.equal(a, b) for a, b in zip(self.variances, other.variances, strict=True))
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Assembly:
+    """Everything of a run that does not change.
+
+    Attributes:
+        problem: What is solved.
+        kernel: The rule for the spectrum, or a kernel for each coordinate.
+        placement: Where equations and conditions hold.
+        algebra: How linear problems are solved; None for what suits the first prior.
+        nugget: Of all residuals; None for the algebra's own.
+        observations: Measured values.
+        uncertain: Pieces whose conditions are not exact.
+        device: Where the linear algebra runs.
+    """
+
+    problem: Problem
+    kernel: FoundSpectrum | tuple[Kernel, ...]
+    placement: Placement
+    algebra: Algebra | None
+    nugget: float | None
+    observations: tuple[Observations, ...]
+    uncertain: tuple[Uncertain, ...]
+    device: torch.device
+
+    @cached_property
+    def first(self) -> Choice:
+        """Before anything is learned: the range of the data, smooth variances, amplitudes of one."""
+        ones = (1.0,) * len(self.problem.unknowns)
+        if not isinstance(self.kernel, FoundSpectrum):
+            return Choice((), [], ones)
+        top = tuple(self.kernel.margin * k for k in range_of_data(self.problem).top)
+        return self.in_range(top, ones)
+
+    def in_range(self, top: Sequence[float], amplitudes: tuple[float, ...]) -> Choice:
+        """Smooth variances in a range of frequencies."""
+        lines = self.kernel.lines(self.problem, top) if isinstance(self.kernel, FoundSpectrum) else ()
+        return Choice(tuple(top), [s.variances for s in lines], amplitudes)
+
+    @cached_property
+    def chosen(self) -> Algebra:
+        """How linear problems are solved in the whole run."""
+        return self.algebra or suitable(self.problem, self.prior(self.first))
+
+    @cached_property
+    def is_linear(self) -> bool:
+        """Whether one Gauss-Newton step solves the problem."""
+        rows = [*Pointwise.of(self.problem).residuals, *(r.residual for r in classify(self.problem))]
+        unknown = tuple(p for p in self.problem.parameters if p.is_unknown)
+        return all(Linearized(r, self.problem.coordinates, self.problem.space, unknown).is_linear for r in rows)
+
+    def prior(self, choice: Choice) -> Prior:
+        """The prior of a choice."""
+        if not isinstance(self.kernel, FoundSpectrum):
+            return Prior(self.kernel, choice.amplitudes)
+        bare = self.kernel.lines(self.problem, choice.top)
+        lines = (LineSpectrum(s.frequencies, v, s.origin) for s, v in zip(bare, choice.variances, strict=True))
+        return Prior(tuple(lines), choice.amplitudes)
+
+    def system(self, seed: int, choice: Choice) -> GpSystem:
+        """All measurements under the prior of a choice, ready for Gauss-Newton.
+
+        Raises:
+            UnsupportedProblem: If a derivative is of higher order than the kernel is smooth, or the algebra refuses.
+            ValueError: If points do not fit the problem, or memory does not suffice.
+        """
+        prior, placement = self.prior(choice), self._placed(choice)
+        nugget = self.chosen.nugget if self.nugget is None else self.nugget
+        measured = told(
+            self.problem, prior, placement, nugget, self.observations, self.uncertain, seed, self.device
+        )  # fmt: skip
+        prior.require_derivatives(self.problem, [j for c in measured.clouds for r in c.rows for j in r.jets])
+        return self.chosen.system(measured, placement, self.device)
+
+    def warn_if_coarse(self) -> None:
+        """Warn of given nodes that cannot resolve the frequencies of the data."""
+        counts = self.placement.counts if isinstance(self.placement, NodeGrid) else None
+        if counts is None:
+            return
+        each = counts if isinstance(counts, tuple) else (counts,) * len(self.problem.coordinates)
+        data = range_of_data(self.problem).top
+        rows = zip(self.problem.coordinates, each, data, finest(self.problem, each), strict=True)
+        for coordinate, n, k, most in rows:
+            if k > most:
+                warnings.warn(
+                    f"SpectralGp on {self.problem.name!r}: {n} nodes along {coordinate} resolve angular frequencies up "
+                    f"to {most:.3g}, and the data hold {k:.3g}; take {nodes_for(self.problem, data)} nodes",
+                    stacklevel=5,
+                )
+
+    def _placed(self, choice: Choice) -> Placement:
+        """The placement with its numbers of nodes."""
+        if not isinstance(self.placement, NodeGrid) or self.placement.counts is not None:
+            return self.placement
+        top = choice.top or tuple(max(a, b) for a, b in zip(
+            self.prior(choice).top, range_of_data(self.problem).top, strict=True))  # fmt: skip
+        return NodeGrid(nodes_for(self.problem, top))

@@ -1,0 +1,298 @@
+"""Gaussian processes conditioned on a differential equation, with a spectrum that is found or given."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from pinnlab.errors import UnsupportedProblem
+from pinnlab.field import Field
+from pinnlab.gps.assembly import Assembly, Choice
+from pinnlab.gps.judgement import fresh_residual
+from pinnlab.gps.placement import NodeGrid, Placement
+from pinnlab.gps.spectrum import FoundSpectrum, range_of_answer
+from pinnlab.gps.system import Algebra, GpSystem
+from pinnlab.gps.uncertain import Uncertain, require_pieces
+from pinnlab.numerics.kernels import Kernel
+from pinnlab.observations import Observations
+from pinnlab.problem import Problem
+from pinnlab.solver import CPU, Method, Solver, Status, require_known_parameters
+from pinnlab.training.optimizer import require_counts, require_positive
+from pinnlab.windows import Windows
+
+# A Gauss-Newton step is halved until the residual falls, no further than this.
+SHORTEST_STEP = 2.0**-10
+# Gauss-Newton has arrived when a step gains less than this share of what it minimises, for a full step.
+GAIN = 0.1
+# A residual at fresh points above this share of its terms is worth a remark.
+UNRESOLVED = 1e-3
+# An answer whose spectrum fills more than this share of the range wants a wider one, by this factor.
+FULL, WIDER = 0.9, 1.5
+# A step of the evidence that multiplies the residual at fresh points by more than this is taken back.
+WORSE = 10.0
+
+
+@dataclass
+class Found:
+    """A prior, the mean found with it, and how it was judged.
+
+    Attributes:
+        choice: The prior.
+        coefficients: Of the mean.
+        residual: At fresh points.
+    """
+
+    choice: Choice
+    coefficients: Tensor
+    residual: float
+
+
+@dataclass
+class SpectralGpState:
+    """What a run remembers.
+
+    Attributes:
+        seed: Of random points.
+        choice: The present prior.
+        coefficients: Of the mean.
+        iteration: Gauss-Newton steps with it.
+        arrived: Whether they have converged.
+        rounds: Ranges of frequencies tried.
+        sweeps: Steps of the evidence taken.
+        best: What is kept if the next prior is worse; empty at first.
+        remark: What its user should know.
+        finished: Whether all is done.
+    """
+
+    seed: int
+    choice: Choice
+    coefficients: Tensor
+    iteration: int = 0
+    arrived: bool = False
+    rounds: int = 1
+    sweeps: int = 0
+    best: list[Found] = field(default_factory=list)
+    remark: str = ""
+    finished: bool = False
+
+
+@dataclass(frozen=True)
+class SpectralGp(Solver):
+    """A Gaussian process that is told the equations and the conditions at points.
+
+    A linear problem is one linear solve, a nonlinear one damped Gauss-Newton on the posterior mean (Y. Chen,
+    B. Hosseini, H. Owhadi, A. M. Stuart, J. Comput. Phys. 447 (2021) 110668).  The answer is a `Posterior`: mean,
+    standard deviation, samples.  By default the spectrum of the kernel is found from the declaration, see
+    `FoundSpectrum`; the idea to learn it is of S. Fang et al., ICLR 2024 (arXiv:2311.04465), who train it together
+    with the solution.
+
+    Not for shocks, kinks and singular corners: smooth priors give oscillations there, and their standard deviations
+    are then too small.  Where data are exact and the solution is smooth on a box, `Collocation` and `MethodOfLines` are
+    as accurate; a process adds noisy observations, unknown parameters, scattered points and a distribution.
+
+    Args:
+        kernel: `FoundSpectrum()`, or a kernel: one for all coordinates, or one for each in the order of
+            `problem.coordinates`.
+        placement: Where equations and conditions hold.
+        algebra: How the linear problems are solved.  None: `WeightSpace()` for smooth kernels of up to 4,000 weights,
+            `Kronecker()` for more on a box of two or more coordinates, `Dense()` for rough kernels.
+        nugget: Standard deviation of all residuals in units of their prior standard deviation; None for what the
+            algebra can do.
+        observations: Measured values; necessary for unknown parameters.
+        uncertain: Pieces of the boundary whose conditions are known up to an error only, or not at all.
+        sweeps: Steps towards the variances and amplitudes of greatest evidence; in `WeightSpace` alone.
+        iterations: Most Gauss-Newton steps for one prior.
+        windows: Windows of time, one after the other; None for all times at once.
+    """
+
+    kernel: FoundSpectrum | Kernel | tuple[Kernel, ...] = field(default_factory=FoundSpectrum)
+    placement: Placement = field(default_factory=NodeGrid)
+    algebra: Algebra | None = None
+    nugget: float | None = None
+    observations: tuple[Observations, ...] = ()
+    uncertain: tuple[Uncertain, ...] = ()
+    sweeps: int = 2
+    iterations: int = 30
+    windows: Windows | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.observations, Observations):
+            object.__setattr__(self, "observations", (self.observations,))
+        if isinstance(self.uncertain, Uncertain):
+            object.__setattr__(self, "uncertain", (self.uncertain,))
+        if self.nugget is not None:
+            require_positive(self, nugget=self.nugget)
+        require_counts(self, iterations=self.iterations, sweeps=self.sweeps + 1)
+        kernels = self.kernel if isinstance(self.kernel, tuple) else (self.kernel,)
+        several = isinstance(self.kernel, tuple)
+        if not all(isinstance(k, Kernel) or (isinstance(k, FoundSpectrum) and not several) for k in kernels):
+            raise ValueError(
+                f"SpectralGp: kernel = {self.kernel!r}; give FoundSpectrum(), a Kernel, or a tuple of these"
+            )
+        if not isinstance(self.placement, Placement):
+            raise ValueError(f"SpectralGp: placement = {self.placement!r}; give NodeGrid() or Scattered()")
+        if self.algebra is not None and not isinstance(self.algebra, Algebra):
+            raise ValueError(f"SpectralGp: algebra = {self.algebra!r}; give WeightSpace(), Kronecker() or another")
+
+    def compile(self, problem: Problem, device: torch.device = CPU) -> Method[SpectralGpState]:
+        """The rule for the prior, the points and the linear algebra.
+
+        Raises:
+            UnsupportedProblem: If a derivative is of higher order than the kernel is smooth, an unknown has no data,
+                the number of kernels is not that of coordinates, or the algebra refuses the problem.
+            ValueError: If the points or the observations do not fit the problem, or memory does not suffice.
+        """
+        if self.windows is not None:
+            return self.windows.compile(replace(self, windows=None), problem, device)
+        if problem.unknown_functions or not self.observations:
+            require_known_parameters(self, problem)
+        for observed in self.observations:
+            observed.columns(problem)
+        require_pieces(self.uncertain, problem)
+        kernel: FoundSpectrum | tuple[Kernel, ...]
+        kernel = (self.kernel,) * len(problem.coordinates) if isinstance(self.kernel, Kernel) else self.kernel
+        if isinstance(kernel, tuple) and len(kernel) != len(problem.coordinates):
+            raise UnsupportedProblem(
+                f"SpectralGp on {problem.name!r}: {len(kernel)} kernels for the coordinates {problem.coordinates}; "
+                "give one for each"
+            )
+        assembly = Assembly(
+            problem, kernel, self.placement, self.algebra, self.nugget, self.observations, self.uncertain, device
+        )  # fmt: skip
+        assembly.warn_if_coarse()
+        method = SpectralGpMethod(self, assembly)
+        method.init(0)  # what the algebra refuses is refused here
+        return method
+
+
+@dataclass(frozen=True, eq=False)
+class SpectralGpMethod(Method[SpectralGpState]):
+    """`SpectralGp` compiled for one problem."""
+
+    solver: SpectralGp
+    assembly: Assembly
+
+    @property
+    def device(self) -> torch.device:  # type: ignore[override]
+        """Where the linear algebra runs."""
+        return self.assembly.device
+
+    def init(self, seed: int) -> SpectralGpState:
+        """The mean of the first prior."""
+        choice = self.assembly.first
+        return SpectralGpState(seed, choice, self._system(seed, choice).start())
+
+    def step(self, state: SpectralGpState) -> tuple[SpectralGpState, dict[str, float]]:
+        """One Gauss-Newton step; or, where these have converged, the next prior."""
+        if not state.arrived:
+            return self._newton(state)
+        system = self._system(state.seed, state.choice)
+        residual = fresh_residual(self.assembly.problem, system.mean(state.coefficients), state.seed)
+        scalars = {"fresh_residual": residual, **system.scalars(state.coefficients)}
+        if state.best and self._is_worse(state, residual):
+            kept = state.best[-1]
+            return replace(state, choice=kept.choice, coefficients=kept.coefficients, finished=True), scalars
+        remark = (
+            ""
+            if residual <= UNRESOLVED
+            else (f"the residual at points not used is {residual:.1e} of its terms: more points or another kernel")
+        )
+        state = replace(state, best=[Found(state.choice, state.coefficients, residual)], remark=remark)
+        following = self._widened(state) or self._swept(state) or replace(state, finished=True)
+        return following, scalars
+
+    def status(self, state: SpectralGpState) -> Status:
+        """DONE when neither the evidence nor the answer's spectrum asks for another prior."""
+        return Status.DONE if state.finished else Status.RUNNING
+
+    def field(self, state: SpectralGpState) -> Field:
+        """The posterior for the present prior."""
+        return self._system(state.seed, state.choice).field(state.coefficients)
+
+    def note(self, state: SpectralGpState) -> str:
+        """What was left unresolved."""
+        return state.remark
+
+    def _newton(self, state: SpectralGpState) -> tuple[SpectralGpState, dict[str, float]]:
+        """One damped Gauss-Newton step."""
+        system, old = self._system(state.seed, state.choice), state.coefficients
+        full = system.linearized(old)
+        # The prior mean says nothing: the step from there is taken whatever it does.
+        free = self.assembly.is_linear or state.iteration == 0
+        before = math.inf if free else system.merit(old)
+        length, new = 1.0, full
+        after = system.merit(new)
+        while not after < before and length > SHORTEST_STEP:
+            length /= 2
+            new = old + length * (full - old)
+            after = system.merit(new)
+        stuck = not after < before
+        last = state.iteration + 1 == self.solver.iterations
+        arrived = self.assembly.is_linear or last or before - after < GAIN * length * before
+        following = replace(state, coefficients=old if stuck else new, iteration=state.iteration + 1, arrived=arrived)
+        return following, {"merit": before if stuck else after, "length": 0.0 if stuck else length}
+
+    def _is_worse(self, state: SpectralGpState, residual: float) -> bool:
+        """Whether the last change of the prior is to be taken back."""
+        if state.sweeps:
+            return residual > WORSE * state.best[-1].residual and not self._is_noisy
+        return residual > state.best[-1].residual
+
+    @property
+    def _is_noisy(self) -> bool:
+        return bool(self.solver.observations or self.solver.uncertain)
+
+    def _widened(self, state: SpectralGpState) -> SpectralGpState | None:
+        """The state in a wider range of frequencies, if the answer fills the present one."""
+        rule, problem = self.solver.kernel, self.assembly.problem
+        if not isinstance(rule, FoundSpectrum) or state.sweeps or state.rounds >= rule.rounds:
+            return None
+        before = self._system(state.seed, state.choice)
+        found = range_of_answer(before.mean(state.coefficients), rule.tolerance)
+        rows = zip(found.top, state.choice.top, found.resolved, strict=True)
+        full = [k > FULL * most or not resolved for k, most, resolved in rows]
+        if not any(full):
+            return None
+        top = [WIDER * k if f else k for k, f in zip(state.choice.top, full, strict=True)]
+        choice = self.assembly.in_range(top, state.choice.amplitudes)
+        try:
+            system = self._system(state.seed, choice)
+        except (UnsupportedProblem, ValueError) as refusal:
+            names = ", ".join(c.name for c, f in zip(problem.coordinates, full, strict=True) if f)
+            remark = f"the answer fills the range of frequencies along {names}, which could not be widened: {refusal}"
+            return self._swept(replace(state, remark=remark))
+        carried = system.carried(before, state.coefficients)
+        iteration = 1 if bool(carried.any()) else 0
+        return replace(
+            state, choice=choice, coefficients=carried, iteration=iteration, arrived=False, rounds=state.rounds + 1
+        )
+
+    def _swept(self, state: SpectralGpState) -> SpectralGpState | None:
+        """The state with a prior of greater evidence, if that is still wanted."""
+        system = self._system(state.seed, state.choice)
+        better = system.more_evident(state.coefficients) if state.sweeps < self.solver.sweeps else None
+        if better is None:
+            return None
+        lines, amplitudes = better
+        learned = isinstance(self.solver.kernel, FoundSpectrum)
+        variances = [s.variances for s in lines] if learned else state.choice.variances
+        choice = Choice(state.choice.top, variances, amplitudes)
+        carried = self._system(state.seed, choice).carried(system, state.coefficients)
+        return replace(state, choice=choice, coefficients=carried, iteration=1, arrived=False, sweeps=state.sweeps + 1)
+
+    @cached_property
+    def _memory(self) -> list[tuple[int, Choice, GpSystem]]:
+        return []
+
+    def _system(self, seed: int, choice: Choice) -> GpSystem:
+        """The system of a choice; the last two are kept."""
+        for known, of, system in self._memory:
+            if known == seed and of.same(choice):
+                return system
+        system = self.assembly.system(seed, choice)
+        self._memory[:] = [(seed, choice, system), *self._memory[:1]]
+        return system

@@ -1,0 +1,193 @@
+"""SpectralGp: the contract, digits, ranges that widen, observations, windows, refusals."""
+
+import math
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from pinnlab import (
+    Box,
+    D,
+    Disk,
+    EqualWindows,
+    FoundSpectrum,
+    Matern,
+    NodeGrid,
+    Observations,
+    Problem,
+    SpectralGp,
+    SquaredExponential,
+    Uncertain,
+    compare,
+    dirichlet,
+    initial,
+    parameter,
+    solve,
+)
+from pinnlab.catalog import load
+from pinnlab.errors import UnsupportedProblem
+from pinnlab.solver import Status
+from pinnlab.testing import SolverContract
+
+t, x, y = sp.symbols("t x y", real=True)
+
+
+def line(equation, exact=None, bounds=(0, 1), name="line"):
+    return Problem(
+        name=name,
+        equations=[equation],
+        unknowns=[u],
+        domain=Box({x: bounds}),
+        conditions=[dirichlet(u, 0 if exact is None else exact)],
+        reference=exact,
+    )
+
+
+u = sp.Function("u")(x)
+WAVE = sp.sin(17.3 * x) + x**2
+NONLINEAR = line(D(u, x, 2) - u**3 - WAVE.diff(x, 2) + WAVE**3, WAVE)
+
+
+class TestSpectralGp(SolverContract):
+    tolerance = 1e-10
+
+    def case(self):
+        return NONLINEAR, SpectralGp()
+
+    def refused(self):
+        return load("poisson_10d")
+
+
+def error(problem, solution):
+    (row,) = (r for r in compare(problem, {"gp": solution}).rows if r.metric == "relative_l2")
+    return row.value
+
+
+def test_the_range_of_frequencies_is_found_where_the_data_hide_it():
+    # A boundary layer: constant data, and a solution that asks for more than the first range has.
+    layer = sp.sinh(60 * (1 - x)) / sp.sinh(60)
+    hidden = line(D(u, x, 2) - 3600 * u, layer)
+    narrow = solve(hidden, SpectralGp(kernel=FoundSpectrum(rounds=1), sweeps=0))
+    found = solve(hidden, SpectralGp())
+    assert error(hidden, found) < 1e-3 * error(hidden, narrow)
+    assert error(hidden, found) < 1e-9
+    assert found.note == ""
+
+
+def test_frequencies_off_every_grid_are_met():
+    wave = sp.sin(6.31 * x) * sp.cos(50.37 * x)
+    problem = line(D(u, x, 2) - wave.diff(x, 2), wave, (0, 2 * sp.pi))
+    assert error(problem, solve(problem, SpectralGp())) < 1e-9
+
+
+def test_evidence_is_in_the_history_and_grows():
+    wave = sp.sin(40 * x)
+    problem = line(D(u, x, 2) + 1600 * wave, wave, (0, 2 * sp.pi))
+    history = solve(problem, SpectralGp(sweeps=3)).history
+    told = history["log_evidence"][~np.isnan(history["log_evidence"])]
+    assert len(told) == 4
+    assert (np.diff(told) > 0).all()
+
+
+def test_a_given_kernel_and_a_shape_are_taken():
+    v = sp.Function("v")(x, y)
+    bump = sp.exp(x) * sp.cos(y) * (1 - x**2 - y**2)
+    problem = Problem(
+        name="disk",
+        equations=[D(v, x, 2) + D(v, y, 2) - bump.diff(x, 2) - bump.diff(y, 2)],
+        unknowns=[v],
+        domain=Disk({x: 0, y: 0}, radius=1, name="rim"),
+        conditions=[dirichlet(v, 0)],
+        reference=bump,
+    )
+    found = solve(problem, SpectralGp(kernel=SquaredExponential(1.0), placement=NodeGrid(24)))
+    assert error(problem, found) < 1e-6
+
+
+def test_noisy_values_in_place_of_a_condition_give_the_deviation_of_least_squares():
+    wave = sp.sin(6 * x)
+    problem = line(D(u, x, 2) + 36 * u, wave)
+    rng, places = np.random.default_rng(3), np.linspace(0.1, 0.9, 30)[:, None]
+    data = Observations(places, np.sin(6 * places) + 0.05 * rng.standard_normal((30, 1)), 0.05)
+    found = solve(problem, SpectralGp(observations=data, uncertain=Uncertain("right"))).field
+    at = np.linspace(0.05, 0.95, 40)[:, None]
+    # What is left is u = a sin(6 x): the deviation is that of an estimate of a.
+    expected = 0.05 / math.sqrt(float(np.sum(np.sin(6 * places) ** 2))) * np.abs(np.sin(6 * at))
+    np.testing.assert_allclose(found.deviation(at), expected, rtol=0.05, atol=1e-4)
+    assert (np.abs(found(at) - np.sin(6 * at)) < 3.5 * found.deviation(at) + 1e-6).all()
+
+
+def test_conditions_known_up_to_an_error_leave_just_that_open():
+    # u = a + b x with u(0) exact and u(1) = 1 up to 0.1: the deviation is 0.1 x as long as the prior is wide.
+    problem = line(D(u, x, 2), x)
+    found = solve(problem, SpectralGp(kernel=SquaredExponential(3.0), uncertain=Uncertain("right", 0.1))).field
+    at = np.linspace(0, 1, 11)[:, None]
+    np.testing.assert_allclose(found.deviation(at), 0.1 * at, rtol=0.2, atol=1e-4)
+    np.testing.assert_allclose(found(at), at, atol=0.05)
+
+
+def test_an_unknown_parameter_is_learned():
+    k = parameter("k", unknown=True, guess=1.0, bounds=(0.1, 10))
+    problem = Problem(name="decay", equations=[D(u, x) + k * u], unknowns=[u], domain=Box({x: (0, 1)}),
+                      conditions=[dirichlet(u, 1, on="left")])  # fmt: skip
+    rng, places = np.random.default_rng(0), np.linspace(0.05, 1, 40)[:, None]
+    data = Observations(places, np.exp(-2.5 * places) + 0.01 * rng.standard_normal((40, 1)), 0.01)
+    told = solve(problem, SpectralGp(observations=data)).field.parameters["k"]
+    assert abs(told.value - 2.5) < 3 * told.standard_error
+    assert told.standard_error < 0.05
+
+
+def heat():
+    v = sp.Function("v")(t, x)
+    exact = sp.exp(-t) * sp.sin(x) + sp.exp(-9 * t) * sp.sin(3 * x)
+    return Problem(
+        name="heat", equations=[D(v, t) - D(v, x, 2)], unknowns=[v], domain=Box({t: (0, 1), x: (0, sp.pi)}),
+        conditions=[initial(v, exact.subs(t, 0)), dirichlet(v, 0)], time=t, reference=exact,
+    )  # fmt: skip
+
+
+def test_space_time_and_marching_agree():
+    whole = solve(heat(), SpectralGp(kernel=FoundSpectrum(tolerance=1e-7), sweeps=0))
+    marched = solve(heat(), SpectralGp(kernel=FoundSpectrum(tolerance=1e-7), sweeps=0, windows=EqualWindows(2)))
+    assert error(heat(), whole) < 1e-6
+    assert error(heat(), marched) < 1e-6
+
+
+def test_what_is_not_resolved_is_said():
+    v = sp.Function("v")(x)
+    kink = Problem(name="kink", equations=[D(v, x) - sp.Abs(x - sp.Rational(1, 3))], unknowns=[v],
+                   domain=Box({x: (0, 1)}), conditions=[dirichlet(v, 0, on="left")])  # fmt: skip
+    found = solve(kink, SpectralGp(kernel=SquaredExponential(0.5), placement=NodeGrid(15)))
+    assert "points not used" in found.note
+    assert found.status is Status.DONE
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"kernel": 3}, "give FoundSpectrum"),
+        ({"placement": 100}, "give NodeGrid"),
+        ({"algebra": "dense"}, "give WeightSpace"),
+        ({"nugget": 0.0}, "nugget = 0.0"),
+        ({"iterations": 0}, "iterations"),
+    ],
+)
+def test_settings_are_checked(settings, message):
+    with pytest.raises(ValueError, match=message):
+        SpectralGp(**settings)
+
+
+def test_kernels_must_be_as_many_as_coordinates_and_smooth_enough():
+    with pytest.raises(UnsupportedProblem, match="give one for each"):
+        SpectralGp(kernel=(SquaredExponential(1.0),) * 3).compile(heat())
+    with pytest.raises(UnsupportedProblem, match="smoother kernel"):
+        SpectralGp(kernel=Matern(0.3, smoothness=1.5)).compile(heat())
+
+
+def test_unknown_parameters_need_observations():
+    k = parameter("k", unknown=True, guess=1.0)
+    problem = Problem(name="decay", equations=[D(u, x) + k * u], unknowns=[u], domain=Box({x: (0, 1)}),
+                      conditions=[dirichlet(u, 1, on="left")])  # fmt: skip
+    with pytest.raises(UnsupportedProblem, match="parameter k is unknown"):
+        SpectralGp().compile(problem)

@@ -42,8 +42,8 @@ from pinnlab.symbols import parameter as parameter
 from pinnlab.symbols import unknown_function as unknown_function
 
 if TYPE_CHECKING:
-    from pinnlab.compare import compare as compare
     from pinnlab.compare import Comparison as Comparison
+    from pinnlab.compare import compare as compare
     from pinnlab.discretization.collocation import Chebyshev as Chebyshev
     from pinnlab.discretization.collocation import FiniteDifferences as FiniteDifferences
     from pinnlab.field import ExactField as ExactField
@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from pinnlab.gps.placement import NodeGrid as NodeGrid
     from pinnlab.gps.placement import Scattered as Scattered
     from pinnlab.gps.sparse import SparseCholesky as SparseCholesky
+    from pinnlab.gps.spectral_measures import GaussianMeasure as GaussianMeasure
+    from pinnlab.gps.spectral_measures import SparseMeasure as SparseMeasure
     from pinnlab.gps.spectrum import FoundSpectrum as FoundSpectrum
     from pinnlab.gps.uncertain import Uncertain as Uncertain
     from pinnlab.gps.weight_space import WeightSpace as WeightSpace
@@ -79,8 +81,8 @@ if TYPE_CHECKING:
     from pinnlab.networks.pirate_net import PirateNet as PirateNet
     from pinnlab.networks.siren import Siren as Siren
     from pinnlab.networks.widened import Widened as Widened
-    from pinnlab.neural_flow_map import learn_flow_map as learn_flow_map
     from pinnlab.neural_flow_map import NeuralFlowMap as NeuralFlowMap
+    from pinnlab.neural_flow_map import learn_flow_map as learn_flow_map
     from pinnlab.numerics.additive_runge_kutta import DormandPrince as DormandPrince
     from pinnlab.numerics.additive_runge_kutta import ImexRungeKutta as ImexRungeKutta
     from pinnlab.numerics.additive_runge_kutta import ImplicitMidpoint as ImplicitMidpoint
@@ -126,6 +128,7 @@ if TYPE_CHECKING:
     from pinnlab.solvers.causal_pinn import CausalPinn as CausalPinn
     from pinnlab.solvers.collocation import Collocation as Collocation
     from pinnlab.solvers.deepxde_pinn import DeepxdePinn as DeepxdePinn
+    from pinnlab.solvers.ehrenpreis_gp import EhrenpreisGp as EhrenpreisGp
     from pinnlab.solvers.etdrk4 import Etdrk4 as Etdrk4
     from pinnlab.solvers.finite_element import FiniteElement as FiniteElement
     from pinnlab.solvers.finite_volume import ExplicitDiffusion as ExplicitDiffusion
@@ -139,8 +142,8 @@ if TYPE_CHECKING:
     from pinnlab.solvers.random_features import RandomFeatures as RandomFeatures
     from pinnlab.solvers.spectral_gp import SpectralGp as SpectralGp
     from pinnlab.solvers.widened_pinn import WidenedPinn as WidenedPinn
-    from pinnlab.sparse_regression import sparse_regression as sparse_regression
     from pinnlab.sparse_regression import SparseModel as SparseModel
+    from pinnlab.sparse_regression import sparse_regression as sparse_regression
     from pinnlab.support import support as support
     from pinnlab.training.adam import Adam as Adam
     from pinnlab.training.broyden_family import Bfgs as Bfgs
@@ -165,9 +168,9 @@ if TYPE_CHECKING:
     from pinnlab.training.point_weights import ResidualAttention as ResidualAttention
     from pinnlab.training.point_weights import SelfAdaptive as SelfAdaptive
     from pinnlab.training.preconditioning import ColumnScaling as ColumnScaling
-    from pinnlab.training.preconditioning import condition_number as condition_number
     from pinnlab.training.preconditioning import GramInverseRoot as GramInverseRoot
     from pinnlab.training.preconditioning import Preconditioned as Preconditioned
+    from pinnlab.training.preconditioning import condition_number as condition_number
     from pinnlab.training.retaining_samplers import ResidualAdaptiveRefinement as ResidualAdaptiveRefinement
     from pinnlab.training.retaining_samplers import RetainResampleRelease as RetainResampleRelease
     from pinnlab.training.row_jacobian import LayerOuterProducts as LayerOuterProducts
@@ -211,6 +214,8 @@ _LATER = {
     "NodeGrid": "pinnlab.gps.placement",
     "Scattered": "pinnlab.gps.placement",
     "SparseCholesky": "pinnlab.gps.sparse",
+    "GaussianMeasure": "pinnlab.gps.spectral_measures",
+    "SparseMeasure": "pinnlab.gps.spectral_measures",
     "FoundSpectrum": "pinnlab.gps.spectrum",
     "Uncertain": "pinnlab.gps.uncertain",
     "WeightSpace": "pinnlab.gps.weight_space",
@@ -276,6 +281,7 @@ _LATER = {
     "CausalPinn": "pinnlab.solvers.causal_pinn",
     "Collocation": "pinnlab.solvers.collocation",
     "DeepxdePinn": "pinnlab.solvers.deepxde_pinn",
+    "EhrenpreisGp": "pinnlab.solvers.ehrenpreis_gp",
     "Etdrk4": "pinnlab.solvers.etdrk4",
     "FiniteElement": "pinnlab.solvers.finite_element",
     "ExplicitDiffusion": "pinnlab.solvers.finite_volume",

@@ -18,7 +18,7 @@ from pinnlab.gps.representers import Representers
 from pinnlab.gps.system import Measurements, clouds_of
 
 CPU = torch.device("cpu")
-SIZES = (500, 1000, 2000, 4000)
+SIZES = (500, 1000, 2000, 4000, 8000)
 x, y, t = sp.symbols("x y t", real=True)
 
 
@@ -125,7 +125,7 @@ def accuracy(report):
         error = abs(solution.field(points)[:, 0] - truth(points))
         sigma = solution.field.deviation(points)[:, 0]
         table.add_row(
-            name, f"{placement.count + len(problem.spacetime.pieces) * placement.on_pieces}", f"{nugget or Dense().nugget:g}",
+            name, f"{placement.count + len(problem.spacetime.pieces) * placement.on_pieces}", f"{solution.history['nugget'][-1]:g}",
             f"{np.sqrt(np.mean(error**2)):.2e}", f"{error.max():.1e}", f"{sigma.mean():.1e}",
             f"{np.mean(error < 2 * sigma):.0%}", f"{seconds:.1f}", theirs,
         )  # fmt: skip

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab.errors import UnsupportedProblem
 from pinnlab.forms.boundary import classify
 from pinnlab.forms.linearized import Linearized
 from pinnlab.forms.pointwise import Pointwise
@@ -24,6 +28,11 @@ from pinnlab.numerics.line_spectrum import LineSpectrum
 from pinnlab.observations import Observations
 from pinnlab.problem import Problem
 
+# The nugget beside observations: this share of their smallest noise, and no more than the other.
+UNSEEN, LARGEST_NUGGET = 1e-4, 1e-6
+# Lines with less than this share of the largest variance are left out.
+NOTHING = 1e-26
+
 
 @dataclass
 class Choice:
@@ -31,7 +40,7 @@ class Choice:
 
     Attributes:
         top: The largest frequency along each coordinate; () for a given kernel.
-        variances: Of the lines along each coordinate; [] for a given kernel.
+        variances: Of the first lines along each coordinate, the rest has none; [] for a given kernel.
         amplitudes: One per unknown.
     """
 
@@ -74,22 +83,34 @@ class Assembly:
 
     @cached_property
     def first(self) -> Choice:
-        """Before anything is learned: the range of the data, smooth variances, amplitudes of one."""
+        """Before anything is learned: the range of the data, the broadest variances, amplitudes of one.
+
+        Frequencies that given nodes cannot resolve are left out.
+        """
         ones = (1.0,) * len(self.problem.unknowns)
         if not isinstance(self.kernel, FoundSpectrum):
             return Choice((), [], ones)
         top = tuple(self.kernel.margin * k for k in range_of_data(self.problem).top)
-        return self.in_range(top, ones)
+        if self._counts is not None:
+            top = tuple(min(a, b) for a, b in zip(top, finest(self.problem, self._counts), strict=True))
+        return self.in_range(top, ones, self.kernel.widths[-1])
 
-    def in_range(self, top: Sequence[float], amplitudes: tuple[float, ...]) -> Choice:
-        """Smooth variances in a range of frequencies."""
-        lines = self.kernel.lines(self.problem, top) if isinstance(self.kernel, FoundSpectrum) else ()
-        return Choice(tuple(top), [s.variances for s in lines], amplitudes)
+    def in_range(self, top: Sequence[float], amplitudes: tuple[float, ...], width: float) -> Choice:
+        """Variances of a width in a range of frequencies, without the lines that they leave next to nothing."""
+        lines = self.kernel.lines(self.problem, top, width) if isinstance(self.kernel, FoundSpectrum) else ()
+        kept = (s.variances[: int((s.variances > NOTHING * s.variances.max()).sum())] for s in lines)
+        return Choice(tuple(top), list(kept), amplitudes)
+
+    def shapes(self, choice: Choice) -> list[Choice]:
+        """Choices of the same range, one for each width."""
+        widths = self.kernel.widths if isinstance(self.kernel, FoundSpectrum) else ()
+        return [self.in_range(choice.top, choice.amplitudes, w) for w in widths]
 
     @cached_property
-    def chosen(self) -> Algebra:
-        """How linear problems are solved in the whole run."""
-        return self.algebra or suitable(self.problem, self.prior(self.first))
+    def _counts(self) -> tuple[int, ...] | None:
+        """The nodes along each coordinate, if they are given."""
+        counts = self.placement.counts if isinstance(self.placement, NodeGrid) else None
+        return (counts,) * len(self.problem.coordinates) if isinstance(counts, int) else counts
 
     @cached_property
     def is_linear(self) -> bool:
@@ -102,8 +123,9 @@ class Assembly:
         """The prior of a choice."""
         if not isinstance(self.kernel, FoundSpectrum):
             return Prior(self.kernel, choice.amplitudes)
-        bare = self.kernel.lines(self.problem, choice.top)
-        lines = (LineSpectrum(s.frequencies, v, s.origin) for s, v in zip(bare, choice.variances, strict=True))
+        bare = self.kernel.lines(self.problem, choice.top, math.inf)
+        pairs = zip(bare, choice.variances, strict=True)
+        lines = (LineSpectrum(s.frequencies[: len(v)], v / v.sum(), s.origin) for s, v in pairs)
         return Prior(tuple(lines), choice.amplitudes)
 
     def system(self, seed: int, choice: Choice) -> GpSystem:
@@ -114,19 +136,22 @@ class Assembly:
             ValueError: If points do not fit the problem, or memory does not suffice.
         """
         prior, placement = self.prior(choice), self._placed(choice)
-        nugget = self.chosen.nugget if self.nugget is None else self.nugget
+        ways = (self.algebra,) if self.algebra else suitable(self.problem, prior, placement)
+        nugget = self._nugget(ways[0])
         measured = told(
             self.problem, prior, placement, nugget, self.observations, self.uncertain, seed, self.device
         )  # fmt: skip
         prior.require_derivatives(self.problem, [j for c in measured.clouds for r in c.rows for j in r.jets])
-        return self.chosen.system(measured, placement, self.device)
+        for way in ways[:-1]:
+            with contextlib.suppress(UnsupportedProblem):
+                return way.system(measured, placement, self.device)
+        return ways[-1].system(measured, placement, self.device)
 
     def warn_if_coarse(self) -> None:
         """Warn of given nodes that cannot resolve the frequencies of the data."""
-        counts = self.placement.counts if isinstance(self.placement, NodeGrid) else None
-        if counts is None:
+        each = self._counts
+        if each is None:
             return
-        each = counts if isinstance(counts, tuple) else (counts,) * len(self.problem.coordinates)
         data = range_of_data(self.problem).top
         rows = zip(self.problem.coordinates, each, data, finest(self.problem, each), strict=True)
         for coordinate, n, k, most in rows:
@@ -136,6 +161,18 @@ class Assembly:
                     f"to {most:.3g}, and the data hold {k:.3g}; take {nodes_for(self.problem, data)} nodes",
                     stacklevel=5,
                 )
+
+    def _nugget(self, way: Algebra) -> float:
+        """The one that is given, or what rounding asks for; with observations more, as far as they cannot tell.
+
+        No sum of lines satisfies an equation exactly, and the better it does the larger are its weights.  A nugget
+        below what data can tell would leave few functions that are likely at all, and make their answer too sure.
+        """
+        if self.nugget is not None:
+            return self.nugget
+        sizes = [float(np.sqrt(np.mean(np.square(o.values)))) for o in self.observations]
+        shares = [np.min(o.noise) / size for o, size in zip(self.observations, sizes, strict=True) if size > 0]
+        return max(way.nugget, min(LARGEST_NUGGET, UNSEEN * min(shares))) if shares else way.nugget
 
     def _placed(self, choice: Choice) -> Placement:
         """The placement with its numbers of nodes."""

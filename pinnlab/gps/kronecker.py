@@ -106,13 +106,13 @@ class Kronecker(Algebra):
         own = tuple(tuple(side for side in sides if side.axis == i) for i in range(len(nodes)))
         bases, fitting = [], []
         for i, (x, segment) in enumerate(zip(nodes, segments, strict=True)):
-            at = torch.as_tensor(x, device=device)
+            at = torch.as_tensor(x)
             try:
                 basis = AxisBasis.of(spectra[i], segment, at, [side.functional for side in own[i]])
             except ValueError as error:
                 raise ValueError(f"{who}, along {problem.coordinates[i]}: {error}") from None
-            bases.append(basis)
-            fitting.append(basis.fitting(*segment.with_ends(at)))
+            bases.append(basis.on(device))
+            fitting.append(basis.fitting(*segment.with_ends(at)).to(device))
         fit = SideFit(tuple(bases), own, tuple(fitting))
         return KroneckerSystem(measurements, fit, device, self.draws, self.iterations)
 
@@ -334,7 +334,7 @@ def _grid_of(measurements: Measurements, placement: Placement) -> NodeGrid:
     if not isinstance(problem.region, Box):
         raise UnsupportedProblem(f"{who}: {problem.region} is no box; take algebra=WeightSpace() or SparseCholesky()")
     if not isinstance(placement, NodeGrid):
-        raise UnsupportedProblem(f"{who}: {placement} is no tensor grid; give placement=NodeGrid(), or take WeightSpace()")
+        raise UnsupportedProblem(f"{who}: {placement} is no grid; say placement=NodeGrid(), or take WeightSpace()")
     if len(problem.unknowns) > 1:
         raise UnsupportedProblem(f"{who}: {len(problem.unknowns)} unknowns; take algebra=WeightSpace()")
     if len(problem.coordinates) > MOST_COORDINATES:

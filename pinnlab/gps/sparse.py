@@ -35,7 +35,7 @@ SEED = 0
 
 @dataclass(frozen=True)
 class SparseCholesky(Algebra):
-    """Scattered points up to 1e5, at a cost that grows nearly like their number.
+    """Many thousands of scattered points, at a cost that grows nearly like their number.
 
     The unknowns are values at all points.  Their prior has a sparse inverse Cholesky factor: in an order from coarse
     to fine each value depends on the `neighbours` nearest earlier ones only [1, 2].  Derivatives follow all values
@@ -46,8 +46,9 @@ class SparseCholesky(Algebra):
 
     The one knob of accuracy is `neighbours`: the answers for 40 and 60 tell how much it matters.  For Matern kernels
     of smoothness 2.5 to 4.5 and a length of about that of the features of the answer or longer; correlations of
-    neighbours get 1e-13 on their diagonals, and up to 1e-8 where they are indefinite.  In more than two dimensions
-    the preconditioner fills up, and 2e4 points are about the limit.  `WeightSpace` keeps more digits where it fits.
+    neighbours get 1e-14 on their diagonals, and up to 1e-8 where they are indefinite.  The factor of the
+    preconditioner has about N^(2 - 1/d) entries in d dimensions, which limits N in three.  `WeightSpace` keeps more
+    digits where it fits.
 
     Args:
         neighbours: Values that a value, or a derivative, depends on.
@@ -59,7 +60,7 @@ class SparseCholesky(Algebra):
 
     [1] F. Schäfer, M. Katzfuss, H. Owhadi, SIAM J. Sci. Comput. 43 (2021) A2019-A2046.
     [2] A. V. Vecchia, J. R. Stat. Soc. B 50 (1988) 297-312.
-    [3] Y. Chen, H. Owhadi, F. Schäfer, Math. Comp. 94 (2025) 1363-1427, arXiv:2304.01294.
+    [3] Y. Chen, H. Owhadi, F. Schäfer, Math. Comp. (2025), arXiv:2304.01294.
     """
 
     neighbours: int = 50
@@ -220,6 +221,14 @@ class SparseSystem(GpSystem):
     @cached_property
     def _memory(self) -> list[tuple[Tensor, Spread]]:
         return []
+
+    def factor(self) -> None:
+        """Work out now what does not depend on coefficients: the factor of the prior, and all conditionals."""
+        _ = self._prior_rows, self._stations
+
+    def precondition(self) -> None:
+        """Work out now the preconditioner made at the prior mean."""
+        _ = self._first_factor
 
     # -- layout --------------------------------------------------------------------------------------------
 

@@ -301,6 +301,9 @@ def best_amplitude(rows: Tensor, values: Tensor, noise: Tensor, unit: float) -> 
         noise: As there.
         unit: The middle of the factors that are tried.
     """
+    if rows.shape[1] > rows.shape[0]:
+        # The triangle has the same singular values and left vectors, and fewer columns.
+        rows = torch.linalg.qr(rows.T, mode="r").R.T
     left, sizes, _ = torch.linalg.svd(rows, full_matrices=False)
     along = left.T @ values
     rest = (values - left @ along).square().sum()

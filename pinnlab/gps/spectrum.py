@@ -108,34 +108,41 @@ class FoundSpectrum:
     """A kernel whose spectrum is found: a range of frequencies from the data, then variances by evidence.
 
     Along each coordinate the lines are the multiples of 2 pi / (1.5 L) up to `margin` times the largest frequency in
-    forcing, coefficients and data of conditions, with the variances of a Matern kernel at first, proportional to
-    (1 + (2 k / top)^2)^-3.  If the answer's own spectrum then fills the range, as nonlinear terms make it, the range is
-    widened and the problem solved again, up to `rounds` ranges, while the residual at fresh points falls.  Steps of
-    expectation maximisation of the evidence follow, see `SpectralGp.sweeps`.  Nothing but the declaration is used.
+    forcing, coefficients and data of conditions.  Their first variances are proportional to
+    exp(-(k / (w top))^2 / 2) (1 + (2 k / top)^2)^-3, for the w among `widths` of greatest evidence: a squared
+    exponential kernel of length 1 / (w top), or a Matern kernel for w = inf.  If the answer's own spectrum then fills
+    the range, as nonlinear terms make it, the range is widened and the problem solved again, up to `rounds` ranges,
+    while the residual at fresh points falls.  Steps of expectation maximisation of the evidence follow, see
+    `SpectralGp.sweeps`.  Nothing but the declaration is used.
 
     Args:
         margin: Beyond the largest frequency of the data, at least 1.
+        widths: Of the first variances, in units of the range; the last one where evidence is not worked out.
         rounds: Most ranges that are tried.
         tolerance: Share of the answer under which its spectrum does not matter.
     """
 
     margin: float = 1.15
+    widths: tuple[float, ...] = (0.04, 0.08, 0.16, 0.32, math.inf)
     rounds: int = 5
     tolerance: float = 1e-10
 
     def __post_init__(self) -> None:
         require_positive(self, margin=self.margin, tolerance=self.tolerance)
         require_counts(self, rounds=self.rounds)
+        if not self.widths or not all(w > 0 for w in self.widths):
+            raise ValueError(f"FoundSpectrum: widths = {self.widths}; give positive numbers, inf among them")
         if self.margin < 1:
             raise ValueError(f"FoundSpectrum: margin = {self.margin} cuts frequencies of the data off; give 1 or more")
 
-    def lines(self, problem: Problem, top: Sequence[float]) -> tuple[LineSpectrum, ...]:
-        """The lines up to the largest frequencies, with their first variances."""
+    def lines(self, problem: Problem, top: Sequence[float], width: float) -> tuple[LineSpectrum, ...]:
+        """The lines up to the largest frequencies, with variances of a width."""
         low, high = bounding_box(problem.spacetime)
         out = []
         for a, b, k, closed in zip(low, high, top, closed_axes(problem), strict=True):
             bare = LineSpectrum.harmonics(float(a), float(b - a), k, closed)
-            variances = (1 + (2 * bare.frequencies / k).square()) ** -3.0
+            variances = torch.exp(-(bare.frequencies / (width * k)).square() / 2)
+            variances = variances * (1 + (2 * bare.frequencies / k).square()) ** -3.0
             out.append(LineSpectrum(bare.frequencies, variances / variances.sum(), float(a)))
         return tuple(out)
 

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from pinnlab.domain.box import Box
 from pinnlab.gps.gram import Dense
-from pinnlab.gps.kronecker import Kronecker
+from pinnlab.gps.kronecker import MOST_COORDINATES, Kronecker
+from pinnlab.gps.placement import NodeGrid, Placement
 from pinnlab.gps.prior import Prior
 from pinnlab.gps.system import Algebra
 from pinnlab.gps.weight_space import SpectralFeatures, WeightSpace
 from pinnlab.problem import Problem
 
+# Weights from which a problem on a grid is better solved along its axes.
+MANY = 1200
 
-def suitable(problem: Problem, prior: Prior) -> Algebra:
-    """`Dense` for rough kernels; for smooth ones `WeightSpace`, or `Kronecker` where it is too large, on a box."""
+
+def suitable(problem: Problem, prior: Prior, placement: Placement) -> tuple[Algebra, ...]:
+    """Ways to solve, the first of which that takes the problem is meant.
+
+    For rough kernels `Dense`; for smooth ones `WeightSpace`, and before it `Kronecker` where there are more than 1,200
+    weights on a grid of a box of two coordinates.
+    """
     if not prior.is_smooth:
-        return Dense()
+        return (Dense(),)
     space = WeightSpace()
-    features = SpectralFeatures(problem, space.lines(problem, prior), prior.amplitudes)
-    several = isinstance(problem.region, Box) and len(problem.coordinates) > 1
-    return Kronecker() if features.count > space.most and several else space
+    many = SpectralFeatures(problem, space.lines(problem, prior), prior.amplitudes).count > MANY
+    several = isinstance(problem.region, Box) and 1 < len(problem.coordinates) <= MOST_COORDINATES
+    return (Kronecker(), space) if many and several and isinstance(placement, NodeGrid) else (space,)

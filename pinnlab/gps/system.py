@@ -119,6 +119,10 @@ class GpSystem(abc.ABC):
         """What Gauss-Newton minimises and its line search wants to fall: the norm of the residuals, or more."""
         return float(torch.linalg.vector_norm(self.residual(coefficients)))
 
+    def merits(self, coefficients: Tensor) -> tuple[float, ...]:
+        """`merit` in one scaling of the residuals or in several: a step is good if one of them falls."""
+        return (self.merit(coefficients),)
+
     @abc.abstractmethod
     def linearized(self, coefficients: Tensor) -> Tensor:
         """The coefficients of the posterior mean, for the problem linearised at given ones.
@@ -142,6 +146,10 @@ class GpSystem(abc.ABC):
     def carried(self, previous: GpSystem, coefficients: Tensor) -> Tensor:
         """What a system with another prior has found, in coefficients of this one; the prior mean if not possible."""
         return self.start()
+
+    def most_evident(self, coefficients: Tensor, spectra: Sequence[tuple[LineSpectrum, ...]]) -> int | None:
+        """Which of some spectra, of the same lines, has the greatest evidence; None where it is not worked out."""
+        return None
 
     def more_evident(self, coefficients: Tensor) -> tuple[tuple[LineSpectrum, ...], tuple[float, ...]] | None:
         """Spectra along coordinates and amplitudes of greater evidence; None where it is not worked out."""

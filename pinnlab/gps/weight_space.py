@@ -31,7 +31,11 @@ from pinnlab.training.refusals import require_memory
 TOLERANCE = 1e-14
 # Prior standard deviation of an unknown parameter, in the units of `Bounded`.
 WIDE = 10.0
-# Of exact residuals, in the line search beside noisy ones.
+# Logarithm of the largest factor by which an amplitude changes in one step.
+SIZES = math.log(1e3)
+# Weights beyond which a step of the evidence costs more than it brings.
+SWEPT = 1200
+# Nugget of exact residuals in the second scaling of the line search.
 LOOSE = 1e-3
 
 
@@ -157,17 +161,17 @@ class WeightSystem(GpSystem):
         """All residuals in units of their noise, the nugget taken about the prior mean."""
         return torch.cat(self._misfits(coefficients)) / self._first_noise
 
-    def merit(self, coefficients: Tensor) -> float:
-        """The square root of minus two times the logarithm of the posterior density, up to a constant.
+    def merits(self, coefficients: Tensor) -> tuple[float, ...]:
+        """The root of minus twice the logarithm of the posterior density, up to a constant, with two nuggets.
 
-        Beside noise that is not small, exact residuals count as if they had a nugget of `LOOSE`: a narrow valley would
-        hold every step up.
+        With its own nugget, and with `LOOSE` in place of it: along the narrow valley where exact residuals vanish no
+        straight step would be long enough.
         """
         residual, exact = self.residual(coefficients), len(self._deviations)
-        if self.measurements.is_noisy:
-            loosened = torch.where(self._deviations > 0, 1.0, min(1.0, self.measurements.nugget / LOOSE))
-            residual = torch.cat([residual[:exact] * loosened, residual[exact:]])
-        return math.hypot(float(torch.linalg.vector_norm(residual)), float(torch.linalg.vector_norm(coefficients)))
+        loosened = torch.where(self._deviations > 0, 1.0, min(1.0, self.measurements.nugget / LOOSE))
+        loose = torch.cat([residual[:exact] * loosened, residual[exact:]])
+        size = float(torch.linalg.vector_norm(coefficients))
+        return tuple(math.hypot(float(torch.linalg.vector_norm(r)), size) for r in (residual, loose))
 
     def linearized(self, coefficients: Tensor) -> Tensor:
         """The posterior mean of the linearised problem."""
@@ -204,32 +208,72 @@ class WeightSystem(GpSystem):
         if not isinstance(previous, WeightSystem):
             return self.start()
         pairs = list(zip(self.features.lines, previous.features.lines, strict=True))
-        if any(len(b.frequencies) > len(a.frequencies) for a, b in pairs):
-            return self.start()
         unknowns, last = len(self.features.amplitudes), previous.features.block * len(self.features.amplitudes)
-        out = self.start()[: self.features.block * unknowns].reshape(unknowns, *self.features.shape)
         told = coefficients[:last].reshape(unknowns, *previous.features.shape)
-        places = [_places(a, b) for a, b in pairs]
-        ratios = [torch.sqrt(b.variances / a.variances.clamp(min=1e-300)[: len(b.variances)])[b.line] for a, b in pairs]
-        for axis, ratio in enumerate(ratios):
-            told = told * ratio.to(told).reshape([-1 if i == axis else 1 for i in range(-1, len(ratios))])
         sizes = torch.tensor(previous.features.amplitudes) / torch.tensor(self.features.amplitudes)
-        told = told * sizes.to(told).reshape(-1, *[1] * len(ratios))
-        out[torch.meshgrid(torch.arange(unknowns), *places, indexing="ij")] = told
-        return torch.cat([out.reshape(-1), coefficients[last:]])
+        told = told * sizes.to(told).reshape(-1, *[1] * len(pairs))
+        for axis, (new, old) in enumerate(pairs, start=1):
+            common = min(len(new.frequencies), len(old.frequencies))
+            here, there = _places(new, common), _places(old, common)
+            ratio = torch.sqrt(old.variances[:common] / new.variances[:common].clamp(min=1e-300))[old.line[there]]
+            told = told.index_select(axis, there.to(told.device))
+            told = told * ratio.to(told).reshape([-1 if i == axis else 1 for i in range(told.ndim)])
+            wide = told.new_zeros([len(new.line) if i == axis else n for i, n in enumerate(told.shape)])
+            told = wide.index_copy(axis, here.to(told.device), told)
+        return torch.cat([told.reshape(-1), coefficients[last:]])
 
-    def more_evident(self, coefficients: Tensor) -> tuple[tuple[LineSpectrum, ...], tuple[float, ...]]:
-        """After one step of expectation maximisation for the lines, or of MacKay's for the amplitude beside noise.
+    def most_evident(self, coefficients: Tensor, spectra: Sequence[tuple[LineSpectrum, ...]]) -> int | None:
+        """The one of greatest evidence for the problem linearised there, each with its best amplitude."""
+        if self.measurements.is_noisy or self.features.parameters:
+            return None
+        rows, values, noise = self._linear(coefficients)
+        count = len(rows)
+        # All spectra see the same noise, so that the rows need to be reduced only once.
+        reduced = torch.linalg.qr(torch.column_stack([rows, values]) / noise[:, None], mode="r").R
+        return int(np.argmax([self._evidence(reduced, count, self._ratio(s)) for s in spectra]))
+
+    def _ratio(self, spectrum: tuple[LineSpectrum, ...]) -> Tensor:
+        """The standard deviations of the weights under another spectrum, in units of those here."""
+        factors = []
+        for new, old in zip(spectrum, self.features.lines, strict=True):
+            variances = torch.zeros_like(old.variances)
+            variances[: len(new.variances)] = new.variances
+            factors.append(torch.sqrt(variances / old.variances)[old.line])
+        one = reduce(lambda a, b: (a[:, None] * b).reshape(-1), factors)
+        return one.repeat(len(self.features.amplitudes)).to(self.device)
+
+    def _evidence(self, reduced: Tensor, count: int, deviations: Tensor) -> float:
+        """The evidence of rows reduced to a triangle, up to a constant, for the amplitude that makes it most."""
+        kept = torch.nonzero(deviations > 0)[:, 0]
+        k = len(kept)
+        scaled = torch.column_stack([reduced[:, kept] * deviations[kept], reduced[:, -1]])
+        identity = torch.eye(k, k + 1, dtype=scaled.dtype, device=scaled.device)
+        triangle = torch.linalg.qr(torch.cat([scaled, identity]), mode="r").R
+        misfit = triangle[k, k].square().clamp(min=1e-300)
+        return float(-count / 2 * torch.log(misfit / count) - triangle.diagonal()[:k].abs().log().sum())
+
+    def more_evident(self, coefficients: Tensor) -> tuple[tuple[LineSpectrum, ...], tuple[float, ...]] | None:
+        """After one step of expectation maximisation for the lines, or with the amplitude of greatest evidence.
 
         Where data are noisy the lines stay: equations without a right-hand side would drive the variances of all to
         nothing, since small functions satisfy them best.
         """
         found = self._conditioned(coefficients)
         if not self.measurements.is_noisy:
+            if self.features.count > SWEPT:
+                return None
             return self._spectra(coefficients), tuple(a * self._size(found) for a in self.features.amplitudes)
-        # a^2 becomes a^2 |z|^2 / (number of weights determined) in the space that the exact equations leave.
-        factor = math.sqrt(found.shift / max(found.determined, 1e-12))
-        return self.features.lines, tuple(a * min(max(factor, 1e-3), 1e3) for a in self.features.amplitudes)
+        factor = self._growth(coefficients)
+        return self.features.lines, tuple(a * factor for a in self.features.amplitudes)
+
+    def _growth(self, coefficients: Tensor) -> float:
+        """By what factor all amplitudes grow to those of greatest evidence, in what the exact equations leave."""
+        rows, values, noise = self._linear(coefficients)
+        noisy = torch.cat([self._deviations, self._observed[2]]) > 0
+        exact = (
+            GaussianWeights.prior(torch.ones_like(rows[0])).given(rows[~noisy], values[~noisy], noise[~noisy]).weights
+        )
+        return best_size(exact, rows[noisy], values[noisy], noise[noisy], self.features.parameters)
 
     def _spectra(self, coefficients: Tensor) -> tuple[LineSpectrum, ...]:
         """The lines along each coordinate after one step of expectation maximisation of the evidence.
@@ -403,16 +447,39 @@ class WeightSystem(GpSystem):
         }
 
 
+def best_size(weights: GaussianWeights, rows: Tensor, values: Tensor, noise: Tensor, wide: int = 0) -> float:
+    """The factor a on the spread of weights that maximises the density of values times sqrt(a).
+
+    With the singular values s of rows factor / noise and the parts r of the misfit along them the logarithm is
+    -sum(log(1 + a^2 s^2) + r^2 / (1 + a^2 s^2)) / 2 + log(a) / 2, so that one factorisation serves all a.  The last
+    term is a prior that keeps a off zero, where the density alone has its maximum for values that happen to agree with
+    what is expected, and would make the answer certain (Y. Chung, S. Rabe-Hesketh, V. Dorie, A. Gelman, J. Liu,
+    Psychometrika 78 (2013) 685-709, a gamma prior of shape 3/2 and infinite scale).
+
+    Args:
+        weights: Before the values.
+        rows: (n, M).
+        values: (n,).
+        noise: Standard deviations (n,).
+        wide: Numbers among the weights whose own spread is so wide that it must not count.
+    """
+    left, sizes, _ = torch.linalg.svd((rows @ weights.factor) / noise[:, None], full_matrices=False)
+    parts = (left.T @ ((values - rows @ weights.mean) / noise)).square()
+    logs = torch.linspace(-SIZES, SIZES, 1201, dtype=rows.dtype, device=rows.device)
+    spread = 1 + (torch.exp(2 * logs)[:, None] * sizes.square())
+    density = -(spread.log() + parts / spread).sum(dim=1) / 2 + (0.5 + wide) * logs
+    return math.exp(float(logs[int(density.argmax())]))
+
+
 def closed_axes(problem: Problem) -> list[bool]:
     """Whether each coordinate is periodic."""
     region = problem.region
     return [isinstance(region, Box) and c in region.periodic for c in problem.coordinates]
 
 
-def _places(wide: LineSpectrum, narrow: LineSpectrum) -> Tensor:
+def _places(spectrum: LineSpectrum, first: int) -> Tensor:
     """Where the features of the first lines of a spectrum are among those of all."""
-    cosines, sines = len(narrow.frequencies), len(narrow.line) - len(narrow.frequencies)
-    return torch.cat([torch.arange(cosines), len(wide.frequencies) + torch.arange(sines)])
+    return torch.nonzero(spectrum.line < first)[:, 0]
 
 
 def _require_finite(cloud: Cloud, residual: Tensor, partials: Sequence[Tensor]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -143,6 +143,12 @@ class AxisBasis:
     def count(self) -> int:
         """All functions, b + r."""
         return self.mixing.shape[1]
+
+    def on(self, device: torch.device) -> AxisBasis:
+        """The same on a device; it is best made on the CPU, whose small singular values are the most accurate."""
+        moved = (v.to(device) for v in (self.nodes, self.mixing, self.tests, self.triangle))
+        nodes, mixing, tests, triangle = moved
+        return replace(self, nodes=nodes, mixing=mixing, tests=tests, triangle=triangle)
 
     def functions(self, x: Tensor, order: int = 0) -> Tensor:
         """The derivatives of all functions at points, `(n, b + r)` for x `(n,)`."""

@@ -51,7 +51,13 @@ class GaussianWeights:
         misfit = r[k, k].square() if len(r) > k else r.new_zeros(())
         determinant = triangle.diagonal().abs().log().sum() + noise.log().sum()
         evidence = -misfit / 2 - determinant - len(values) / 2 * math.log(2 * math.pi)
-        return Conditioned(GaussianWeights(self.mean + self.factor @ mean, factor), float(evidence), float(misfit), float(k - left), float(mean @ mean))
+        return Conditioned(
+            GaussianWeights(self.mean + self.factor @ mean, factor),
+            float(evidence),
+            float(misfit),
+            float(k - left),
+            float(mean @ mean),
+        )
 
     def covariance(self, rows: Tensor) -> Tensor:
         """The covariance of rows w, `(n, n)` for rows `(n, M)`."""

@@ -15,7 +15,7 @@ from pinnlab.errors import SolveFailed
 from pinnlab.numerics.kernels import Kernel
 
 # Added to the diagonal of correlation matrices, in the first attempt and at most.
-JITTER, LARGEST_JITTER = 1e-13, 1e-8
+JITTER, LARGEST_JITTER = 1e-14, 1e-8
 # Numbers in the matrices that are factored at once: they stay in the cache.
 AT_ONCE = 1_000_000
 

@@ -3,6 +3,7 @@
 from pinnlab.solvers.causal_pinn import CausalPinn as CausalPinn
 from pinnlab.solvers.collocation import Collocation as Collocation
 from pinnlab.solvers.deepxde_pinn import DeepxdePinn as DeepxdePinn
+from pinnlab.solvers.ehrenpreis_gp import EhrenpreisGp as EhrenpreisGp
 from pinnlab.solvers.etdrk4 import Etdrk4 as Etdrk4
 from pinnlab.solvers.finite_element import FiniteElement as FiniteElement
 from pinnlab.solvers.finite_volume import FiniteVolume as FiniteVolume

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab.domain.box import Box
 from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.gps.exponential_family import ExponentialFamily
 from pinnlab.gps.linear_measurements import LinearMeasurements, conditions_at, observed, require_linear_conditions
@@ -103,11 +104,18 @@ class EhrenpreisGp(Solver):
         """Find the variety of the equations and what is measured.
 
         Raises:
-            UnsupportedProblem: If a parameter is unknown, the equations are nonlinear, have a source or coefficients
-                that vary, or a condition is nonlinear; if nothing is measured, or memory does not suffice.
+            UnsupportedProblem: If a parameter is unknown, an axis periodic, the equations are nonlinear, have a source
+                or coefficients that vary, or a condition is nonlinear; if nothing is measured, or memory does not
+                suffice.
             ValueError: If observations do not fit the problem or contradict each other.
         """
         require_known_parameters(self, problem)
+        if isinstance(problem.region, Box) and problem.region.periodic:
+            axis = min(map(str, problem.region.periodic))
+            raise UnsupportedProblem(
+                f"EhrenpreisGp on {problem.name!r}: the axis {axis} is periodic, and the solutions it is built of are "
+                "not; use Etdrk4, or RandomFeatures"
+            )
         family = ExponentialFamily.of(problem, device, self.constraints)
         method = EhrenpreisGpMethod(self, problem, family, device)
         method.check()

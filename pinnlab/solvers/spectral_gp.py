@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -59,6 +60,7 @@ class SpectralGpState:
         seed: Of random points.
         choice: The present prior.
         coefficients: Of the mean.
+        shaped: Whether its variances were compared with others.
         iteration: Gauss-Newton steps with it.
         arrived: Whether they have converged.
         rounds: Ranges of frequencies tried.
@@ -71,6 +73,7 @@ class SpectralGpState:
     seed: int
     choice: Choice
     coefficients: Tensor
+    shaped: bool = False
     iteration: int = 0
     arrived: bool = False
     rounds: int = 1
@@ -187,15 +190,18 @@ class SpectralGpMethod(Method[SpectralGpState]):
         return SpectralGpState(seed, choice, self._system(seed, choice).start())
 
     def step(self, state: SpectralGpState) -> tuple[SpectralGpState, dict[str, float]]:
-        """One Gauss-Newton step; or, where these have converged, the next prior."""
+        """One Gauss-Newton step, before them a comparison of priors; or, where they have converged, the next prior."""
+        if not state.shaped:
+            return self._shaped(state), {}
         if not state.arrived:
             return self._newton(state)
         system = self._system(state.seed, state.choice)
         residual = fresh_residual(self.assembly.problem, system.mean(state.coefficients), state.seed)
         scalars = {"fresh_residual": residual, **system.scalars(state.coefficients)}
         if state.best and self._is_worse(state, residual):
-            kept = state.best[-1]
-            return replace(state, choice=kept.choice, coefficients=kept.coefficients, finished=True), scalars
+            kept = replace(state, choice=state.best[-1].choice, coefficients=state.best[-1].coefficients)
+            # A range that is not good leaves the evidence to be asked about the one before.
+            return (None if state.sweeps else self._swept(kept)) or replace(kept, finished=True), scalars
         remark = (
             ""
             if residual <= UNRESOLVED
@@ -217,24 +223,34 @@ class SpectralGpMethod(Method[SpectralGpState]):
         """What was left unresolved."""
         return state.remark
 
+    def _shaped(self, state: SpectralGpState) -> SpectralGpState:
+        """The state with variances of the width of greatest evidence."""
+        system, shapes = self._system(state.seed, state.choice), self.assembly.shapes(state.choice)
+        lines = [self.assembly.prior(s).kernels for s in shapes]
+        best = system.most_evident(state.coefficients, lines) if len(lines) > 1 else None  # type: ignore[arg-type]
+        if best is None or best == len(shapes) - 1:
+            return replace(state, shaped=True)
+        carried = self._system(state.seed, shapes[best]).carried(system, state.coefficients)
+        return replace(state, choice=shapes[best], coefficients=carried, shaped=True)
+
     def _newton(self, state: SpectralGpState) -> tuple[SpectralGpState, dict[str, float]]:
         """One damped Gauss-Newton step."""
         system, old = self._system(state.seed, state.choice), state.coefficients
         full = system.linearized(old)
         # The prior mean says nothing: the step from there is taken whatever it does.
         free = self.assembly.is_linear or state.iteration == 0
-        before = math.inf if free else system.merit(old)
+        before = (math.inf,) if free else system.merits(old)
         length, new = 1.0, full
-        after = system.merit(new)
-        while not after < before and length > SHORTEST_STEP:
+        after = system.merits(new)
+        while not _falls(before, after) and length > SHORTEST_STEP:
             length /= 2
             new = old + length * (full - old)
-            after = system.merit(new)
-        stuck = not after < before
+            after = system.merits(new)
+        stuck = not _falls(before, after)
         last = state.iteration + 1 == self.solver.iterations
-        arrived = self.assembly.is_linear or last or before - after < GAIN * length * before
+        arrived = self.assembly.is_linear or last or not _falls(before, after, GAIN * length)
         following = replace(state, coefficients=old if stuck else new, iteration=state.iteration + 1, arrived=arrived)
-        return following, {"merit": before if stuck else after, "length": 0.0 if stuck else length}
+        return following, {"merit": (before if stuck else after)[0], "length": 0.0 if stuck else length}
 
     def _is_worse(self, state: SpectralGpState, residual: float) -> bool:
         """Whether the last change of the prior is to be taken back."""
@@ -258,7 +274,7 @@ class SpectralGpMethod(Method[SpectralGpState]):
         if not any(full):
             return None
         top = [WIDER * k if f else k for k, f in zip(state.choice.top, full, strict=True)]
-        choice = self.assembly.in_range(top, state.choice.amplitudes)
+        choice = self.assembly.in_range(top, state.choice.amplitudes, rule.widths[-1])
         try:
             system = self._system(state.seed, choice)
         except (UnsupportedProblem, ValueError) as refusal:
@@ -268,7 +284,13 @@ class SpectralGpMethod(Method[SpectralGpState]):
         carried = system.carried(before, state.coefficients)
         iteration = 1 if bool(carried.any()) else 0
         return replace(
-            state, choice=choice, coefficients=carried, iteration=iteration, arrived=False, rounds=state.rounds + 1
+            state,
+            choice=choice,
+            coefficients=carried,
+            shaped=False,
+            iteration=iteration,
+            arrived=False,
+            rounds=state.rounds + 1,
         )
 
     def _swept(self, state: SpectralGpState) -> SpectralGpState | None:
@@ -296,3 +318,8 @@ class SpectralGpMethod(Method[SpectralGpState]):
         system = self.assembly.system(seed, choice)
         self._memory[:] = [(seed, choice, system), *self._memory[:1]]
         return system
+
+
+def _falls(before: Sequence[float], after: Sequence[float], share: float = 0.0) -> bool:
+    """Whether one of several numbers falls by more than a share; from infinity anything finite does."""
+    return any(math.isfinite(a) and (math.isinf(b) or a < (1 - share) * b) for b, a in zip(before, after, strict=False))

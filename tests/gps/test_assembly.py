@@ -2,17 +2,19 @@
 
 import warnings
 
+import numpy as np
 import pytest
 import sympy as sp
 import torch
 
-from pinnlab import Box, D, Problem, dirichlet
+from pinnlab import Box, Condition, D, Observations, Problem, dirichlet
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.gps.assembly import Assembly, Choice
-from pinnlab.gps.gram import Dense
+from pinnlab.gps.gram import DenseSystem
+from pinnlab.gps.kronecker import KroneckerSystem
 from pinnlab.gps.placement import NodeGrid
 from pinnlab.gps.spectrum import FoundSpectrum
-from pinnlab.gps.weight_space import WeightSpace
+from pinnlab.gps.weight_space import WeightSpace, WeightSystem
 from pinnlab.numerics.kernels import Matern, SquaredExponential
 
 x = sp.Symbol("x", real=True)
@@ -37,9 +39,52 @@ def test_the_first_choice_is_the_range_of_the_data_with_a_margin():
     assert assembly(line(), (SquaredExponential(0.2),)).first.top == ()
 
 
-def test_smooth_kernels_are_solved_in_the_space_of_weights_and_rough_ones_densely():
-    assert assembly(line()).chosen == WeightSpace()
-    assert isinstance(assembly(line(), (Matern(0.2, smoothness=2.5),)).chosen, Dense)
+def solved(made):
+    return type(made.system(0, made.first))
+
+
+def test_few_weights_are_solved_in_their_space_and_rough_kernels_densely():
+    assert solved(assembly(line())) is WeightSystem
+    assert solved(assembly(line(), (Matern(0.2, smoothness=2.5),), NodeGrid(20))) is DenseSystem
+
+
+def square(conditions):
+    y = sp.Symbol("y", real=True)
+    v = sp.Function("v")(x, y)
+    return Problem(
+        name="square", equations=[D(v, x, 2) + D(v, y, 2) - sp.sin(50 * x) * sp.sin(50 * y)], unknowns=[v],
+        domain=Box({x: (0, 1), y: (0, 1)}), conditions=conditions(v),
+    )  # fmt: skip
+
+
+def test_many_weights_on_a_grid_are_solved_along_its_axes_if_the_conditions_allow_it():
+    assert solved(assembly(square(lambda v: [dirichlet(v, 0)]))) is KroneckerSystem
+    radiating = square(
+        lambda v: [dirichlet(v, 0, on=["left", "right", "top"]), Condition(D(v, v.args[1]) - v**4, on="bottom")]
+    )
+    assert solved(assembly(radiating)) is WeightSystem
+
+
+def test_with_observations_the_nugget_is_what_they_cannot_tell():
+    made = assembly(line())
+    assert made.system(0, made.first).measurements.nugget == WeightSpace().nugget
+    data = Observations(np.array([[0.5]]), np.array([2.0]), 0.02)
+    told = Assembly(line(), FoundSpectrum(), NodeGrid(), None, None, (data,), (), torch.device("cpu"))
+    assert told.system(0, told.first).measurements.nugget == pytest.approx(1e-4 * 0.01)
+
+
+def test_frequencies_that_given_nodes_cannot_resolve_are_left_out():
+    assert assembly(line(30), placement=NodeGrid(12)).first.top == pytest.approx((24.0,))
+
+
+def test_shapes_share_the_range_and_differ_in_width():
+    made = assembly(line(200))
+    shapes = made.shapes(made.first)
+    assert len(shapes) == len(FoundSpectrum().widths)
+    assert {s.top for s in shapes} == {made.first.top}
+    lengths = [len(s.variances[0]) for s in shapes]
+    assert lengths == sorted(lengths)
+    assert lengths[0] < lengths[-1]
 
 
 def test_choices_are_compared_by_content():

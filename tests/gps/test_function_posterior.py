@@ -168,7 +168,7 @@ def test_points_in_parts_change_nothing(monkeypatch):
 
 def test_derivatives_that_sample_paths_lack_are_refused():
     field, _ = posterior(Matern(0.5, 1.5))
-    with pytest.raises(UnsupportedProblem, match="2 derivatives by x, .* take a smoother kernel"):
+    with pytest.raises(UnsupportedProblem, match=r"2 derivatives by x, .* take a smoother kernel"):
         field.derivative([1]).derivative([1])
     with pytest.raises(UnsupportedProblem, match="is not differentiated"):
         field.deviation.derivative([1])

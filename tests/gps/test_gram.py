@@ -9,17 +9,30 @@ import pytest
 import sympy as sp
 import torch
 
-from pinnlab import Box, D, Observations, Problem, SolveFailed, UnsupportedProblem, dirichlet, neumann, parameter
+from pinnlab import (
+    Box,
+    D,
+    Observations,
+    Problem,
+    SolveFailed,
+    SpectralGp,
+    UnsupportedProblem,
+    dirichlet,
+    initial,
+    neumann,
+    parameter,
+)
 from pinnlab.field import ExactField
 from pinnlab.gps.gram import Dense
-from pinnlab.gps.placement import GivenPoints, NodeGrid
+from pinnlab.gps.placement import GivenPoints, NodeGrid, Scattered
 from pinnlab.gps.prior import Prior
 from pinnlab.gps.system import Measurements, clouds_of
 from pinnlab.numerics.gaussian_weights import GaussianWeights
 from pinnlab.numerics.kernels import Matern, SquaredExponential
 from pinnlab.numerics.line_spectrum import LineSpectrum
+from pinnlab.testing import SolverContract
 
-x, y = sp.symbols("x y", real=True)
+t, x, y = sp.symbols("t x y", real=True)
 CPU = torch.device("cpu")
 
 
@@ -211,6 +224,27 @@ def test_a_residual_that_is_no_number_is_named_with_its_place():
     found = system(measured(problem, [SquaredExponential(1.0)]))
     with pytest.raises(SolveFailed, match=r"the equation, or its derivative by an unknown, is nan at \(0.00"):
         found.linearized(found.start())
+
+
+def reaction():
+    """u_t = u_xx / 10 + u - u^3 + source, with both kinds of condition."""
+    u = sp.Function("u")(t, x)
+    conditions = [initial(u, 0), dirichlet(u, 0, on="left"), neumann(u, 0, on="right")]
+    equation = D(u, t) - D(u, x, 2) / 10 - u + u**3
+    problem = Problem("reaction", [equation], [u], Box({t: (0, 1), x: (0, 1)}), conditions, t)
+    return problem.manufactured(sp.exp(-t) * sp.sin(2 * x) + x / 2)
+
+
+class TestSpectralGpWithDense(SolverContract):
+    tolerance = 1e-3
+
+    def case(self):
+        return reaction(), SpectralGp(kernel=SquaredExponential(0.6), algebra=Dense(), placement=Scattered(60, 9))
+
+    def refused(self):
+        u = sp.Function("u")(x)
+        c = parameter("c", unknown=True, guess=1.0)
+        return Problem("p", [D(u, x) + c * u], [u], Box({x: (0, 1)}), [dirichlet(u, 1, on="left")])
 
 
 @pytest.mark.parametrize("settings", [{"largest_nugget": 0.0}, {"memory": -1.0}])

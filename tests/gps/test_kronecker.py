@@ -224,7 +224,7 @@ def test_what_has_no_tensor_grid_is_refused():
     )
     kernels = (SquaredExponential(0.5), SquaredExponential(0.5))
     refused(disk, UnsupportedProblem, "is no box", kernels=kernels)
-    refused(POISSON, UnsupportedProblem, "no tensor grid", placement=Scattered(50))
+    refused(POISSON, UnsupportedProblem, r"is no grid; say placement=NodeGrid", placement=Scattered(50))
     seen = Observations(np.array([[0.5, 0.5]]), np.array([1.0]), 0.1)
     refused(POISSON, UnsupportedProblem, "observed values", observations=(seen,))
     k = parameter("k", unknown=True, guess=1.0)

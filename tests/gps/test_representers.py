@@ -8,11 +8,11 @@ import sympy as sp
 import torch
 
 from pinnlab import Box, D, Observations, Problem, dirichlet
-from pinnlab.field import ExactField
 from pinnlab.gps.placement import NodeGrid
 from pinnlab.gps.prior import Prior
 from pinnlab.gps.representers import Representers
 from pinnlab.gps.system import Measurements, clouds_of
+from pinnlab.numerics.derivative_gram import Functionals, Term
 from pinnlab.numerics.kernels import Matern, SquaredExponential
 
 x, y = sp.symbols("x y", real=True)
@@ -79,8 +79,6 @@ def test_what_is_gathered_is_the_sum_of_covariances_with_the_rows():
     jet = of.sites[0].jets[1]
     parts = [r.part(slice(None)) for r in told.rows]
     one = torch.ones(9, dtype=torch.float64)
-    from pinnlab.numerics.derivative_gram import Functionals, Term
-
     left = Functionals(of.sites[0].points, (Term(*jet, one),))
     expected = sum(of.kernel.covariance(left, r) @ dual[p] for r, p in zip(parts, told.parts, strict=True))
     assert torch.allclose(gathered[0][1], expected, rtol=1e-10, atol=1e-10)
@@ -95,13 +93,9 @@ def test_some_measurements_are_those_with_their_numbers():
     assert torch.equal(some.rows[1].points, told.rows[1].points[1:2])
 
 
-def test_residuals_of_a_solution_that_is_nearly_representable_are_small():
+def test_the_residuals_of_the_prior_mean_are_those_of_zero():
     u = sp.Function("u")(x)
     problem = Problem("p", [D(u, x, 2) + u], [u], Box({x: (0, 1)}), [dirichlet(u, sp.sin(x))])
-    prior = Prior((SquaredExponential(1.0),), (1.0,))
-    of = Representers.of(
-        Measurements(problem, prior, clouds_of(problem, NodeGrid(6), 0, torch.device("cpu")), 1e-6), torch.device("cpu")
-    )
-    assert problem.exact_expressions is None
+    prior, clouds = Prior((SquaredExponential(1.0),), (1.0,)), clouds_of(problem, NodeGrid(6), 0, torch.device("cpu"))
+    of = Representers.of(Measurements(problem, prior, clouds, 1e-6), torch.device("cpu"))
     assert of.residual(of.start()).tolist() == pytest.approx([0.0] * 7 + [-float(np.sin(1))])
-    assert ExactField.of(problem) is None

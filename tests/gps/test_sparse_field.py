@@ -64,5 +64,5 @@ def test_no_points_give_no_values():
 
 
 def test_a_deviation_is_not_differentiated():
-    with pytest.raises(UnsupportedProblem, match="field.derivative"):
+    with pytest.raises(UnsupportedProblem, match="not differentiated"):
         field_of(smooth(POINTS)).deviation.derivative((1, 0))

@@ -106,7 +106,7 @@ def test_sparse_frequencies_move_to_those_of_the_data():
     at = at - torch.tensor([0, 5.0])
     values = sum(torch.cos(w * at[:, 0] / 10) * torch.cos(w * at[:, 1] / 10 + w) for w in (3.1, 8.3))
     data = Data(lambda s: s.row(at, (0, 0), 0), values, torch.full_like(values, 1e-4), 1.0)
-    found = SparseMeasure(count=3, steps=200).fitted(line, data)
+    found = SparseMeasure(count=3, steps=120).fitted(line, data)
     spectrum = torch.cat(found.frequencies).abs().flatten()
     for w in (3.1, 8.3):
         assert float((spectrum - w).abs().min()) < 1e-2

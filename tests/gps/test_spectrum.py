@@ -106,7 +106,7 @@ def test_nodes_resolve_the_range():
 
 def test_the_first_variances_are_those_of_a_matern_kernel_and_sum_to_one():
     rule = FoundSpectrum()
-    first, _ = rule.lines(membrane(sp.Integer(1), sp.Integer(0)), (40.0, 40.0))
+    first, _ = rule.lines(membrane(sp.Integer(1), sp.Integer(0)), (40.0, 40.0), math.inf)
     assert float(first.variances.sum()) == pytest.approx(1)
     at = 6
     k = float(first.frequencies[at])

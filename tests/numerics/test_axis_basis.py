@@ -117,3 +117,10 @@ def test_too_few_nodes_are_refused_with_the_number_that_does():
 def test_a_condition_that_is_said_twice_is_refused():
     with pytest.raises(ValueError, match="2 conditions at the ends depend on one another"):
         basis([EndFunctional(0.0, (1.0,)), EndFunctional(0.0, (3.0,))])
+
+
+def test_a_basis_moves_to_a_device_as_a_whole():
+    b = basis(VALUE_AT)
+    moved, x = b.on(torch.device("cpu")), torch.linspace(0, 2, 5, dtype=torch.float64)
+    assert torch.equal(moved.functions(x, 1), b.functions(x, 1))
+    assert {v.device.type for v in (b.on(torch.device("meta")).mixing, b.on(torch.device("meta")).tests)} == {"meta"}

@@ -210,6 +210,9 @@ def test_what_it_cannot_do_is_refused_with_a_remedy():
     for text, problem in cases.items():
         with pytest.raises(UnsupportedProblem, match=text):
             EhrenpreisGp().compile(problem)
+    ring = Box({t: (0, 1), x: (0, 1)}, periodic=[x])
+    with pytest.raises(UnsupportedProblem, match="the axis x is periodic"):
+        EhrenpreisGp().compile(Problem("ring", [D(u, t) - D(u, x, 2)], [u], ring, [initial(u, 0)], t))
     with pytest.raises(UnsupportedProblem, match="nothing is measured"):
         EhrenpreisGp(points=0).compile(heat())
     with pytest.raises(UnsupportedProblem, match="GB"):
@@ -229,3 +232,12 @@ def test_bad_settings_are_refused_in_words():
     for settings in ({"noise": 0.0}, {"points": -1}, {"points": 2.5}, {"memory": -1.0}):
         with pytest.raises(ValueError, match="EhrenpreisGp"):
             EhrenpreisGp(**settings)
+
+
+def test_an_ordinary_equation_is_solved_by_its_own_exponentials():
+    u = sp.Function("u")(t)
+    exact = sp.exp(-t / 2) * sp.cos(3 * t)
+    equation = D(u, t, 2) + D(u, t) + sp.Rational(37, 4) * u
+    given = [initial(u, 1), initial_rate(u, sp.Rational(-1, 2))]
+    problem = Problem("spring", [equation], [u], Box({t: (0, 4)}), given, t, reference=exact)
+    assert errors(solve(problem, EhrenpreisGp(), device="cpu").checked())[0] < 1e-6

@@ -32,7 +32,7 @@ GAIN = 0.1
 # A residual at fresh points above this share of its terms is worth a remark.
 UNRESOLVED = 1e-3
 # An answer whose spectrum fills more than this share of the range wants a wider one, by this factor.
-FULL, WIDER = 0.9, 1.5
+FULL, WIDER = 0.9, 2.0
 # A step of the evidence that multiplies the residual at fresh points by more than this is taken back.
 WORSE = 10.0
 
@@ -198,18 +198,16 @@ class SpectralGpMethod(Method[SpectralGpState]):
         system = self._system(state.seed, state.choice)
         residual = fresh_residual(self.assembly.problem, system.mean(state.coefficients), state.seed)
         scalars = {"fresh_residual": residual, **system.scalars(state.coefficients)}
-        if state.best and self._is_worse(state, residual):
-            kept = replace(state, choice=state.best[-1].choice, coefficients=state.best[-1].coefficients)
-            # A range that is not good leaves the evidence to be asked about the one before.
-            return (None if state.sweeps else self._swept(kept)) or replace(kept, finished=True), scalars
-        remark = (
-            ""
-            if residual <= UNRESOLVED
-            else (f"the residual at points not used is {residual:.1e} of its terms: more points or another kernel")
-        )
-        state = replace(state, best=[Found(state.choice, state.coefficients, residual)], remark=remark)
-        following = self._widened(state) or self._swept(state) or replace(state, finished=True)
-        return following, scalars
+        worse = bool(state.best) and self._is_worse(state, residual)
+        if not worse:
+            state = replace(state, best=[Found(state.choice, state.coefficients, residual)])
+        # A residual need not fall before the range is wide enough, so that the present one is widened, good or not.
+        following = self._widened(state)
+        if following is None and worse:
+            best = state.best[-1]
+            state = replace(state, choice=best.choice, coefficients=best.coefficients)
+            following = replace(state, finished=True) if state.sweeps else self._swept(state)
+        return following or self._swept(state) or replace(state, finished=True), scalars
 
     def status(self, state: SpectralGpState) -> Status:
         """DONE when neither the evidence nor the answer's spectrum asks for another prior."""
@@ -221,7 +219,9 @@ class SpectralGpMethod(Method[SpectralGpState]):
 
     def note(self, state: SpectralGpState) -> str:
         """What was left unresolved."""
-        return state.remark
+        residual = state.best[-1].residual if state.best else 0.0
+        unresolved = f"the residual at points not used is {residual:.1e} of its terms: more points or another kernel"
+        return "; ".join(filter(None, [state.remark, unresolved if residual > UNRESOLVED else ""]))
 
     def _shaped(self, state: SpectralGpState) -> SpectralGpState:
         """The state with variances of the width of greatest evidence."""
@@ -280,7 +280,7 @@ class SpectralGpMethod(Method[SpectralGpState]):
         except (UnsupportedProblem, ValueError) as refusal:
             names = ", ".join(c.name for c, f in zip(problem.coordinates, full, strict=True) if f)
             remark = f"the answer fills the range of frequencies along {names}, which could not be widened: {refusal}"
-            return self._swept(replace(state, remark=remark))
+            return replace(state, remark=remark, rounds=rule.rounds)
         carried = system.carried(before, state.coefficients)
         iteration = 1 if bool(carried.any()) else 0
         return replace(

@@ -28,8 +28,10 @@ from pinnlab.numerics.line_spectrum import LineSpectrum
 from pinnlab.observations import Observations
 from pinnlab.problem import Problem
 
-# The nugget beside observations: this share of their smallest noise, and no more than the other.
-UNSEEN, LARGEST_NUGGET = 1e-4, 1e-6
+# What observations cannot tell, as a share of their smallest noise.
+UNSEEN = 1e-2
+# The nugget beside observations: this share of what they cannot tell, and no more than the other.
+OF_NUGGET, LARGEST_NUGGET = 1e-2, 1e-6
 # Lines with less than this share of the largest variance are left out.
 NOTHING = 1e-26
 
@@ -85,15 +87,20 @@ class Assembly:
     def first(self) -> Choice:
         """Before anything is learned: the range of the data, the broadest variances, amplitudes of one.
 
-        Frequencies that given nodes cannot resolve are left out.
+        Where the numbers of nodes are given the range is what they resolve.
         """
         ones = (1.0,) * len(self.problem.unknowns)
         if not isinstance(self.kernel, FoundSpectrum):
             return Choice((), [], ones)
-        top = tuple(self.kernel.margin * k for k in range_of_data(self.problem).top)
         if self._counts is not None:
-            top = tuple(min(a, b) for a, b in zip(top, finest(self.problem, self._counts), strict=True))
+            return self.in_range(finest(self.problem, self._counts), ones, self.kernel.widths[-1])
+        top = tuple(self.kernel.margin * k for k in self._range)
         return self.in_range(top, ones, self.kernel.widths[-1])
+
+    @property
+    def may_widen(self) -> bool:
+        """Whether the range of frequencies may grow: there is one, and nodes are made to fit it."""
+        return isinstance(self.kernel, FoundSpectrum) and self._counts is None
 
     def in_range(self, top: Sequence[float], amplitudes: tuple[float, ...], width: float) -> Choice:
         """Variances of a width in a range of frequencies, without the lines that they leave next to nothing."""
@@ -105,6 +112,11 @@ class Assembly:
         """Choices of the same range, one for each width."""
         widths = self.kernel.widths if isinstance(self.kernel, FoundSpectrum) else ()
         return [self.in_range(choice.top, choice.amplitudes, w) for w in widths]
+
+    @cached_property
+    def _range(self) -> tuple[float, ...]:
+        """The largest frequencies of all data that the run may know of."""
+        return range_of_data(self.problem, [u.piece for u in self.uncertain if u.deviation == math.inf]).top
 
     @cached_property
     def _counts(self) -> tuple[int, ...] | None:
@@ -152,7 +164,7 @@ class Assembly:
         each = self._counts
         if each is None:
             return
-        data = range_of_data(self.problem).top
+        data = self._range
         rows = zip(self.problem.coordinates, each, data, finest(self.problem, each), strict=True)
         for coordinate, n, k, most in rows:
             if k > most:
@@ -170,14 +182,18 @@ class Assembly:
         """
         if self.nugget is not None:
             return self.nugget
+        return max(way.nugget, min(LARGEST_NUGGET, OF_NUGGET * self.unseen))
+
+    @cached_property
+    def unseen(self) -> float:
+        """The share of the observed values under which their noise hides everything; 0 without any."""
         sizes = [float(np.sqrt(np.mean(np.square(o.values)))) for o in self.observations]
-        shares = [np.min(o.noise) / size for o, size in zip(self.observations, sizes, strict=True) if size > 0]
-        return max(way.nugget, min(LARGEST_NUGGET, UNSEEN * min(shares))) if shares else way.nugget
+        shares = [float(np.min(o.noise)) / s for o, s in zip(self.observations, sizes, strict=True) if s > 0]
+        return UNSEEN * min(shares) if shares else 0.0
 
     def _placed(self, choice: Choice) -> Placement:
         """The placement with its numbers of nodes."""
         if not isinstance(self.placement, NodeGrid) or self.placement.counts is not None:
             return self.placement
-        top = choice.top or tuple(max(a, b) for a, b in zip(
-            self.prior(choice).top, range_of_data(self.problem).top, strict=True))  # fmt: skip
+        top = choice.top or tuple(max(a, b) for a, b in zip(self.prior(choice).top, self._range, strict=True))
         return NodeGrid(nodes_for(self.problem, top))

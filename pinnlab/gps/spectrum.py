@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -76,13 +76,18 @@ class Range:
     resolved: tuple[bool, ...]
 
 
-def range_of_data(problem: Problem) -> Range:
-    """The largest frequencies in what is given: forcing, coefficients and data of conditions, along each coordinate."""
+def range_of_data(problem: Problem, left_out: Collection[str] = ()) -> Range:
+    """The largest frequencies in what is given: forcing, coefficients and data of conditions, along each coordinate.
+
+    Args:
+        problem: Whose data these are.
+        left_out: Pieces of the boundary whose data are not known.
+    """
     low, high = bounding_box(problem.spacetime)
     top, resolved = [], []
     for axis in range(len(low)):
         half = (high[axis] - low[axis]) / 2
-        found = [degree(f) for f in _along(problem, axis, low, high)]
+        found = [degree(f) for f in _along(problem, axis, low, high, left_out)]
         known = [d for d in found if d is not None]
         resolved.append(len(known) == len(found))
         top.append(float(max([LEAST, *known]) / half))
@@ -113,7 +118,8 @@ class FoundSpectrum:
     exponential kernel of length 1 / (w top), or a Matern kernel for w = inf.  If the answer's own spectrum then fills
     the range, as nonlinear terms make it, the range is widened and the problem solved again, up to `rounds` ranges,
     while the residual at fresh points falls.  Steps of expectation maximisation of the evidence follow, see
-    `SpectralGp.sweeps`.  Nothing but the declaration is used.
+    `SpectralGp.sweeps`.  Nothing but the declaration is used.  Where `NodeGrid` is given numbers of nodes the range is
+    what they resolve, and stays.
 
     Args:
         margin: Beyond the largest frequency of the data, at least 1.
@@ -167,13 +173,15 @@ def finest(problem: Problem, counts: Sequence[int]) -> tuple[float, ...]:
     return tuple(out)
 
 
-def _along(problem: Problem, axis: int, low: np.ndarray, high: np.ndarray) -> Iterator[Line]:
+def _along(
+    problem: Problem, axis: int, low: np.ndarray, high: np.ndarray, left_out: Collection[str]
+) -> Iterator[Line]:
     """What is given, as functions on [-1, 1] along one coordinate."""
     for residual in Pointwise.of(problem).residuals:
         yield from _parts(problem, residual, None, axis, low, high)
     for row in classify(problem):
         side = _side(problem, row.piece)
-        if side is None or side[0] != axis:
+        if row.piece not in left_out and (side is None or side[0] != axis):
             yield from _parts(problem, row.residual, side, axis, low, high)
 
 

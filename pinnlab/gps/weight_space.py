@@ -33,6 +33,8 @@ TOLERANCE = 1e-14
 WIDE = 10.0
 # Logarithm of the largest factor by which an amplitude changes in one step.
 SIZES = math.log(1e3)
+# Standard deviation of the logarithm of an amplitude before data, about that of their root mean square.
+SPREAD = math.log(10)
 # Weights beyond which a step of the evidence costs more than it brings.
 SWEPT = 1200
 # Nugget of exact residuals in the second scaling of the line search.
@@ -273,7 +275,9 @@ class WeightSystem(GpSystem):
         exact = (
             GaussianWeights.prior(torch.ones_like(rows[0])).given(rows[~noisy], values[~noisy], noise[~noisy]).weights
         )
-        return best_size(exact, rows[noisy], values[noisy], noise[noisy], self.features.parameters)
+        size = float(values[noisy].square().mean().sqrt()) or 1.0
+        expected = size / math.exp(float(np.log(self.features.amplitudes).mean()))
+        return best_size(exact, rows[noisy], values[noisy], noise[noisy], expected, self.features.parameters)
 
     def _spectra(self, coefficients: Tensor) -> tuple[LineSpectrum, ...]:
         """The lines along each coordinate after one step of expectation maximisation of the evidence.
@@ -447,27 +451,30 @@ class WeightSystem(GpSystem):
         }
 
 
-def best_size(weights: GaussianWeights, rows: Tensor, values: Tensor, noise: Tensor, wide: int = 0) -> float:
-    """The factor a on the spread of weights that maximises the density of values times sqrt(a).
+def best_size(
+    weights: GaussianWeights, rows: Tensor, values: Tensor, noise: Tensor, expected: float = 1.0, wide: int = 0
+) -> float:
+    """The factor a on the spread of weights that maximises the density of values and of log a together.
 
     With the singular values s of rows factor / noise and the parts r of the misfit along them the logarithm is
-    -sum(log(1 + a^2 s^2) + r^2 / (1 + a^2 s^2)) / 2 + log(a) / 2, so that one factorisation serves all a.  The last
-    term is a prior that keeps a off zero, where the density alone has its maximum for values that happen to agree with
-    what is expected, and would make the answer certain (Y. Chung, S. Rabe-Hesketh, V. Dorie, A. Gelman, J. Liu,
-    Psychometrika 78 (2013) 685-709, a gamma prior of shape 3/2 and infinite scale).
+    -sum(log(1 + a^2 s^2) + r^2 / (1 + a^2 s^2)) / 2 - log(a / expected)^2 / (2 `SPREAD`^2), so that one factorisation
+    serves all a.  The weak prior of the last term decides where values do not: without it values that agree with what
+    is expected would make a vanish and the answer certain (A. Gelman, Bayesian Anal. 1 (2006) 515-533, section 5).
 
     Args:
         weights: Before the values.
         rows: (n, M).
         values: (n,).
         noise: Standard deviations (n,).
-        wide: Numbers among the weights whose own spread is so wide that it must not count.
+        expected: The median of a before the values.
+        wide: How many of the weights are too wide to be counted among those of a size.
     """
     left, sizes, _ = torch.linalg.svd((rows @ weights.factor) / noise[:, None], full_matrices=False)
     parts = (left.T @ ((values - rows @ weights.mean) / noise)).square()
     logs = torch.linspace(-SIZES, SIZES, 1201, dtype=rows.dtype, device=rows.device)
     spread = 1 + (torch.exp(2 * logs)[:, None] * sizes.square())
-    density = -(spread.log() + parts / spread).sum(dim=1) / 2 + (0.5 + wide) * logs
+    before = -((logs - math.log(expected)) / SPREAD).square() / 2 + wide * logs
+    density = before - (spread.log() + parts / spread).sum(dim=1) / 2
     return math.exp(float(logs[int(density.argmax())]))
 
 

@@ -265,10 +265,12 @@ class SpectralGpMethod(Method[SpectralGpState]):
     def _widened(self, state: SpectralGpState) -> SpectralGpState | None:
         """The state in a wider range of frequencies, if the answer fills the present one."""
         rule, problem = self.solver.kernel, self.assembly.problem
-        if not isinstance(rule, FoundSpectrum) or state.sweeps or state.rounds >= rule.rounds:
+        if not isinstance(rule, FoundSpectrum) or not self.assembly.may_widen:
+            return None
+        if state.sweeps or state.rounds >= rule.rounds:
             return None
         before = self._system(state.seed, state.choice)
-        found = range_of_answer(before.mean(state.coefficients), rule.tolerance)
+        found = range_of_answer(before.mean(state.coefficients), max(rule.tolerance, self.assembly.unseen))
         rows = zip(found.top, state.choice.top, found.resolved, strict=True)
         full = [k > FULL * most or not resolved for k, most, resolved in rows]
         if not any(full):

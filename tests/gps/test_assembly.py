@@ -73,8 +73,12 @@ def test_with_observations_the_nugget_is_what_they_cannot_tell():
     assert told.system(0, told.first).measurements.nugget == pytest.approx(1e-4 * 0.01)
 
 
-def test_frequencies_that_given_nodes_cannot_resolve_are_left_out():
-    assert assembly(line(30), placement=NodeGrid(12)).first.top == pytest.approx((24.0,))
+def test_given_nodes_determine_the_range():
+    for n in (12, 100):
+        made = assembly(line(30), placement=NodeGrid(n))
+        assert made.first.top == pytest.approx((2.0 * n,))
+        assert not made.may_widen
+    assert assembly(line()).may_widen
 
 
 def test_shapes_share_the_range_and_differ_in_width():

@@ -51,6 +51,15 @@ def test_windows_follow_a_chaotic_trajectory():
     assert load("05_chaos_in_windows").main() < 1e-6
 
 
+def test_noisy_values_tell_a_coefficient_and_an_end_that_is_not_known(tmp_path):
+    loss, end = load("06_noisy_values").main(tmp_path)
+    assert loss == pytest.approx(9, abs=1.2)
+    assert end == pytest.approx(0.4, abs=0.06)
+    with h5py.File(tmp_path / "bar.hdf") as file:
+        assert file["u_std"].shape == file["u"].shape
+        assert 0.005 < file["u_std"][-1] < 0.05
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("[0-9]*.py")), ids=lambda path: path.stem)
 def test_an_example_is_at_most_sixty_lines(path):
     assert len(path.read_text().splitlines()) <= 60

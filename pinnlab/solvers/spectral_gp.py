@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import Field
-from pinnlab.gps.assembly import Assembly, Choice
+from pinnlab.gps.assembly import OF_NUGGET, Assembly, Choice
 from pinnlab.gps.judgement import fresh_residual
 from pinnlab.gps.placement import NodeGrid, Placement
 from pinnlab.gps.spectrum import FoundSpectrum, range_of_answer
@@ -146,10 +146,16 @@ class SpectralGp(Solver):
 
         Raises:
             UnsupportedProblem: If a derivative is of higher order than the kernel is smooth, an unknown has no data,
+                there are observations and windows,
                 the number of kernels is not that of coordinates, or the algebra refuses the problem.
             ValueError: If the points or the observations do not fit the problem, or memory does not suffice.
         """
         if self.windows is not None:
+            if self.observations or self.uncertain:
+                raise UnsupportedProblem(
+                    f"SpectralGp on {problem.name!r}: windows hand the mean on as if it were exact, and later values "
+                    "say nothing of earlier windows, so that its deviation would be too small; leave windows out"
+                )
             return self.windows.compile(replace(self, windows=None), problem, device)
         if problem.unknown_functions or not self.observations:
             require_known_parameters(self, problem)
@@ -270,7 +276,7 @@ class SpectralGpMethod(Method[SpectralGpState]):
         if state.sweeps or state.rounds >= rule.rounds:
             return None
         before = self._system(state.seed, state.choice)
-        found = range_of_answer(before.mean(state.coefficients), max(rule.tolerance, self.assembly.unseen))
+        found = range_of_answer(before.mean(state.coefficients), max(rule.tolerance, OF_NUGGET * self.assembly.unseen))
         rows = zip(found.top, state.choice.top, found.resolved, strict=True)
         full = [k > FULL * most or not resolved for k, most, resolved in rows]
         if not any(full):

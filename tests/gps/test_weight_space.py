@@ -12,7 +12,8 @@ from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.gps.placement import GivenPoints, NodeGrid
 from pinnlab.gps.prior import Prior
 from pinnlab.gps.system import Measurements, clouds_of
-from pinnlab.gps.weight_space import WeightSpace
+from pinnlab.gps.weight_space import WeightSpace, best_size
+from pinnlab.numerics.gaussian_weights import GaussianWeights
 from pinnlab.numerics.kernels import Matern, SquaredExponential
 from pinnlab.numerics.line_spectrum import LineSpectrum
 
@@ -160,3 +161,22 @@ def test_data_that_are_not_finite_are_named():
     found = system(singular, Prior((few_lines(),), (1.0,)), GivenPoints(np.array([[0.25], [0.5]])))
     with pytest.raises(SolveFailed, match=r"equation.*at \(0\.5\)"):
         found.linearized(found.start())
+
+
+def one_weight(value):
+    """A weight of spread one, seen once with noise 0.1."""
+    prior = GaussianWeights.prior(torch.ones(1).double())
+    return best_size(prior, torch.ones(1, 1).double(), torch.tensor([value]).double(), torch.tensor([0.1]).double())
+
+
+def test_the_size_of_a_weight_is_that_of_the_value_and_never_nothing():
+    # With s = 10 and r = 10 v: the slope of -log(1 + 100 a^2) / 2 - 50 v^2 / (1 + 100 a^2) - log(a)^2 / (2 L^2) by
+    # log a vanishes, L = log 10.
+    def slope(a, value):
+        spread = 1 + 100 * a**2
+        return -100 * a**2 / spread * (1 - 100 * value**2 / spread) - math.log(a) / math.log(10) ** 2
+
+    for value in (0.0, 3.0, 40.0):
+        a = one_weight(value)
+        assert slope(0.98 * a, value) > 0 > slope(1.02 * a, value)
+    assert one_weight(0.0) > 0.01

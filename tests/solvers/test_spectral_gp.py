@@ -191,3 +191,37 @@ def test_unknown_parameters_need_observations():
                       conditions=[dirichlet(u, 1, on="left")])  # fmt: skip
     with pytest.raises(UnsupportedProblem, match="parameter k is unknown"):
         SpectralGp().compile(problem)
+
+
+def test_windows_with_noisy_values_are_refused():
+    data = Observations(np.array([[0.5, 1.0]]), np.array([0.5]), 0.1)
+    for settings in ({"observations": data}, {"uncertain": Uncertain("initial", 0.1)}):
+        with pytest.raises(UnsupportedProblem, match="leave windows out"):
+            SpectralGp(windows=EqualWindows(2), **settings).compile(heat())
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say():
+    # u' = -u on [0, 2] with u(0) unknown: nothing but its amplitude is left, seen through 15 values.
+    problem = Problem(name="decay", equations=[D(u, x) + u], unknowns=[u], domain=Box({x: (0, 2)}),
+                      conditions=[dirichlet(u, 1, on="left")])  # fmt: skip
+    places = np.linspace(0, 2, 15)[:, None]
+    distances = []
+    for seed in range(25):
+        values = np.exp(-places) + 0.1 * np.random.default_rng(seed).standard_normal((15, 1))
+        data = Observations(places, values, 0.1)
+        found = solve(problem, SpectralGp(observations=data, uncertain=Uncertain("left"))).field
+        at = np.array([[1.0]])
+        distances.append(float(((found(at) - math.exp(-1)) / found.deviation(at))[0, 0]))
+    assert 0.6 < np.sqrt(np.mean(np.square(distances))) < 1.4
+
+
+def test_data_of_a_piece_that_is_left_out_are_not_looked_at():
+    def told(data):
+        data_at_right = line(D(u, x, 2), data).conditions
+        problem = Problem(name="line", equations=[D(u, x, 2)], unknowns=[u], domain=Box({x: (0, 1)}),
+                          conditions=list(data_at_right))  # fmt: skip
+        values = Observations(np.array([[0.4], [0.9]]), np.array([0.4, 0.9]), 0.01)
+        return solve(problem, SpectralGp(observations=values, uncertain=Uncertain("right"))).field
+
+    at = np.linspace(0, 1, 5)[:, None]
+    np.testing.assert_array_equal(told(x)(at), told(5 * x)(at))

@@ -11,7 +11,6 @@ import sympy as sp
 
 from pinnlab import Box, D, Observations, Problem, SpectralGp, Uncertain, dirichlet, parameter, solve
 
-HERE = Path(__file__).parent
 x = sp.Symbol("x", real=True)
 u = sp.Function("u")(x)
 loss = parameter("loss", unknown=True, guess=1.0, bounds=(0.01, 100))
@@ -30,7 +29,7 @@ def truth(at: np.ndarray) -> np.ndarray:
     return np.cosh(3 * at) + (0.4 - np.cosh(3)) / np.sinh(3) * np.sinh(3 * at)
 
 
-def main(folder: Path = HERE) -> tuple[float, float]:
+def main(folder: Path) -> tuple[float, float]:
     rng, places = np.random.default_rng(0), np.linspace(0.05, 0.95, 25)[:, None]
     values = Observations(places, truth(places) + 0.02 * rng.standard_normal(places.shape), 0.02)
     found = solve(problem, SpectralGp(observations=values, uncertain=Uncertain("right")))
@@ -47,4 +46,4 @@ def main(folder: Path = HERE) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    main()
+    main(Path("."))

@@ -105,7 +105,7 @@ def cases() -> dict[str, Case]:
     return {
         "poisson, a side": Case(shipped("poisson_1d"), (Uncertain("right"),), 20, 0.05, 40),
         "oscillator, initial": Case(oscillator(), (Uncertain("initial"),), 30, 0.1, 40),
-        "advection, inflow": Case(advection(), (Uncertain("left"),), 60, 0.1, 10),
+        "advection, inflow": Case(advection(), (Uncertain("left"),), 60, 0.1, 4),
         "heat, initial": Case(diffusion(sp.Rational(2, 5)), (Uncertain("initial"),), 60, 0.05, 10),
         "helmholtz, a side": Case(shipped("helmholtz_2d"), (Uncertain("left"),), 100, 0.05, 4),
         "burgers, initial": Case(burgers(), (Uncertain("initial"),), 100, 0.05, 4),

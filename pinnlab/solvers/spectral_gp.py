@@ -23,6 +23,7 @@ from pinnlab.observations import Observations
 from pinnlab.problem import Problem
 from pinnlab.solver import CPU, Method, Solver, Status, require_known_parameters
 from pinnlab.training.optimizer import require_counts, require_positive
+from pinnlab.windowed_method import WindowedMethod
 from pinnlab.windows import Windows
 
 # A Gauss-Newton step is halved until the residual falls, no further than this.
@@ -141,7 +142,7 @@ class SpectralGp(Solver):
         if self.algebra is not None and not isinstance(self.algebra, Algebra):
             raise ValueError(f"SpectralGp: algebra = {self.algebra!r}; give WeightSpace(), Kronecker() or another")
 
-    def compile(self, problem: Problem, device: torch.device = CPU) -> Method[SpectralGpState]:
+    def compile(self, problem: Problem, device: torch.device = CPU) -> SpectralGpMethod | WindowedMethod:
         """The rule for the prior, the points and the linear algebra.
 
         Raises:

@@ -182,6 +182,13 @@ def sample(u: Field, nodes: Nodes | Sequence[np.ndarray]) -> Samples:
     return Samples(values, stacked, where.times)
 
 
+def error_against(u: Field, truth: Field, budget: int = 60_000) -> dict[str, float]:
+    """Every metric of one field against another, by name."""
+    nodes = comparison_nodes(truth.problem, budget)
+    found, exact = sample(u, nodes), sample(truth, nodes)
+    return {m.__name__: m(found, exact) for m in METRICS}
+
+
 def free_up_to_a_constant(problem: Problem) -> frozenset[str]:
     """Unknowns of which only derivatives in space occur, in equations and conditions, such as a stream function."""
     fixed = {j.field for j in Pointwise.of(problem).jets if not j.order or (problem.time is not None and j.orders[0])}

@@ -149,20 +149,7 @@ class WeightPosterior(Posterior):
         if not functionals:
             return self
         rows = torch.stack([self._row(f) for f in functionals])
-        values, noise = rows.new_tensor([[f.value, f.deviation] for f in functionals]).T
-        self._warn_of_surprises(functionals, rows, values, noise)
-        weights, doubtful = self.weights, noise > 0
-        if bool(doubtful.any()):
-            weights = weights.given(rows[doubtful], values[doubtful], noise[doubtful]).weights
-        # The exact ones last, so that nothing after them adds its rounding.
-        if not bool(doubtful.all()):
-            try:
-                weights = given_exactly(weights, rows[~doubtful], values[~doubtful])
-            except Contradiction as error:
-                raise ValueError(
-                    f"given of {self.problem.name!r}: the integrals cannot all be exact: each other or what is known "
-                    f"without doubt, such as conditions, keep them {error.misfit:.3g} away; give them a deviation"
-                ) from error
+        weights = weights_given(self.problem.name, self.weights, functionals, rows)
         return replace(self, weights=weights)
 
     @property
@@ -183,19 +170,6 @@ class WeightPosterior(Posterior):
             total, at = total + torch.as_tensor(weights).to(total) @ rows[unknown], at + rows.shape[1]
         return total
 
-    def _warn_of_surprises(self, functionals: Sequence[Integral], rows: Tensor, values: Tensor, noise: Tensor) -> None:
-        """Tell of values that are out of the reach of what is known: the answer moves as far as they ask for."""
-        reach = torch.hypot(self.weights.deviation(rows), noise)
-        misfit = (values - rows @ self.weights.mean).abs()
-        rounding = MISFIT * (rows.abs() @ self.weights.mean.abs() + values.abs())
-        for i in torch.nonzero((misfit > SURPRISE * reach) & (misfit > rounding) & (reach > 0)).ravel().tolist():
-            warnings.warn(
-                f"given of {self.problem.name!r}: the integral of {functionals[i].unknown} is {float(misfit[i]):.3g} "
-                f"away from {functionals[i].value:.6g}, {float(misfit[i] / reach[i]):.3g} of its standard deviations; "
-                "check the value, or give it a deviation",
-                stacklevel=3,
-            )
-
     def _mapped(self, points: np.ndarray, function: Callable[[Tensor], Tensor]) -> np.ndarray:
         """A function of features that puts points first, of all points."""
         return torch.cat([function(rows) for rows in self._rows(points)]).cpu().numpy()
@@ -206,3 +180,49 @@ class WeightPosterior(Posterior):
         together = max(1, CHUNK // (len(self.problem.unknowns) * len(self.weights.mean)))
         for part in where.split(together):
             yield self.features.rows(part, self._orders)
+
+
+def weights_given(
+    name: str, weights: GaussianWeights, functionals: Sequence[Integral], rows: Tensor
+) -> GaussianWeights:
+    """Weights given the values of integrals, exact where their deviations are zero; warns of values out of reach.
+
+    Args:
+        name: Of the problem.
+        weights: Before.
+        functionals: The integrals.
+        rows: Each integral of the functions whose weights these are `(n, M)`.
+
+    Raises:
+        ValueError: If an integral contradicts what is known already without doubt.
+    """
+    values, noise = rows.new_tensor([[f.value, f.deviation] for f in functionals]).T
+    _warn_of_surprises(name, weights, functionals, rows)
+    doubtful = noise > 0
+    if bool(doubtful.any()):
+        weights = weights.given(rows[doubtful], values[doubtful], noise[doubtful]).weights
+    # The exact ones last, so that nothing after them adds its rounding.
+    if not bool(doubtful.all()):
+        try:
+            weights = given_exactly(weights, rows[~doubtful], values[~doubtful])
+        except Contradiction as error:
+            raise ValueError(
+                f"given of {name!r}: the integrals cannot all be exact: each other or what is known without doubt, "
+                f"such as conditions, keep them {error.misfit:.3g} away; give them a deviation"
+            ) from error
+    return weights
+
+
+def _warn_of_surprises(name: str, weights: GaussianWeights, functionals: Sequence[Integral], rows: Tensor) -> None:
+    """Tell of values that are out of the reach of what is known: the answer moves as far as they ask for."""
+    values, noise = rows.new_tensor([[f.value, f.deviation] for f in functionals]).T
+    reach = torch.hypot(weights.deviation(rows), noise)
+    misfit = (values - rows @ weights.mean).abs()
+    rounding = MISFIT * (rows.abs() @ weights.mean.abs() + values.abs())
+    for i in torch.nonzero((misfit > SURPRISE * reach) & (misfit > rounding) & (reach > 0)).ravel().tolist():
+        warnings.warn(
+            f"given of {name!r}: the integral of {functionals[i].unknown} is {float(misfit[i]):.3g} away from "
+            f"{functionals[i].value:.6g}, {float(misfit[i] / reach[i]):.3g} of its standard deviations; check the "
+            "value, or give it a deviation",
+            stacklevel=4,
+        )

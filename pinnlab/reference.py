@@ -19,6 +19,7 @@ from pinnlab.field import Field
 from pinnlab.forms.boundary import Dirichlet, classify
 from pinnlab.forms.evaluate import Program
 from pinnlab.metrics import METRICS, Metric, Samples, comparison_nodes, relative_l2, sample
+from pinnlab.metrics import error_against as error_against
 from pinnlab.problem import Problem
 from pinnlab.solution import ErrorBound, Solution
 from pinnlab.solve import Monitor, solve
@@ -65,9 +66,9 @@ def reference(
     Space and time are refined separately; the bound is the sum of the distances to the solution with finer
     space and to the one with finer time, times a factor of at least two (5.4 where jumps are possible) that follows
     from how fast they fall, and of the distance to the initial data.  If `rtol` cannot be reached (rounding, memory,
-    time, a solution that is not smooth) the answer is the best one with the bound that it has, and
-    `solution.bound.reached` is False.  No bound tells of what no resolution has seen, such as a pulse in the data
-    that is shorter than every step.
+    time, a solution that is not smooth) the answer is the best one with the bound that it has, infinite where nothing is
+    resolved, and `solution.bound.reached` is False.  No bound tells of what no resolution has seen, such as a pulse in
+    the data that is shorter than every step.
 
     Args:
         problem: What to solve; its exact solution, if it has one, is not looked at.
@@ -222,13 +223,19 @@ class _Refinement:
                 )
             found = self._solve(solver)
             if found is None or self._is_unstable(level, found, previous):
-                steadier = self._steadier(solver, other)
+                steadier = self._beyond(solver, other)
                 if steadier is not None:
                     level, previous = steadier, None
                     continue
             if found is None:
                 # What answered at nodes too coarse for its data, and fails at finer ones, may not be resolved yet.
-                level, previous = self._next(level, solver, finer), None
+                beyond = self._beyond(solver, finer)
+                if beyond is None:
+                    raise SolveFailed(
+                        f"{solver_name(solver)} on {self._problem.name!r} gave an answer at {level.solver} and fails "
+                        f"at the finer {solver}, so no error bound can be given: {self._failure}"
+                    )
+                level, previous = beyond, None
                 continue
             stagnation = STAGNATION if self._problem.space else STAGNATION_IN_TIME
             distance = _Distance.between(level.samples, found.samples, previous, self._rough, stagnation)
@@ -237,19 +244,6 @@ class _Refinement:
             if (small and self._starts_right(level.samples, found.samples)) or distance.is_rounding:
                 return level, distance
             level, previous = found, distance
-
-    def _next(self, level: _Level, failed: Refinable, finer: Refine) -> _Level:
-        """The solution at the first resolution beyond one that failed which does not fail."""
-        solver = finer(failed)
-        while solver is not None and time.perf_counter() <= self._deadline:
-            found = self._solve(solver)
-            if found is not None:
-                return found
-            solver = finer(solver)
-        raise SolveFailed(
-            f"{solver_name(failed)} on {self._problem.name!r} gave an answer at {level.solver} and fails at "
-            f"the finer {failed}, so no error bound can be given: {self._failure}"
-        )
 
     def _is_unstable(self, level: _Level, found: _Level, previous: _Distance | None) -> bool:
         """Whether a finer solution is far from the coarser one, or farther than that one was from its own."""
@@ -272,14 +266,14 @@ class _Refinement:
             return now + expected > min(self._deadline, self._started + HOPELESS_SECONDS)
         return now + expected > self._deadline
 
-    def _steadier(self, solver: Refinable, other: Refine) -> _Level | None:
-        """A solution at the finer resolution with the other direction refined too, or None if there is none."""
-        refined = other(solver)
+    def _beyond(self, solver: Refinable, finer: Refine) -> _Level | None:
+        """The solution at the first refinement of a resolution that gives one, or None if none does in time."""
+        refined = finer(solver)
         while refined is not None and time.perf_counter() <= self._deadline:
             level = self._solve(refined)
             if level is not None:
                 return level
-            refined = other(refined)
+            refined = finer(refined)
         return None
 
     def _starts_right(self, coarse: Samples, fine: Samples) -> bool:
@@ -328,7 +322,8 @@ class _Refinement:
             relative = metric.__name__.startswith("relative")
             size = 1.0 if relative else float(np.abs(u.values).max())
             initial = missed[0] if relative else missed[1]
-            metrics[metric.__name__] = float(sum(d.bound(metric, u) for d in distances) + initial + ROUNDING * size)
+            total = float(sum(d.bound(metric, u) for d in distances) + initial + ROUNDING * size)
+            metrics[metric.__name__] = _against_truth(total) if relative else total
         bound = ErrorBound(
             metrics=metrics,
             space=sum(d.bound(relative_l2, u) for d in space) + missed[0],
@@ -405,8 +400,6 @@ class _Distance:
         return self.safety * size if size else 0.0
 
 
-def error_against(solution: Field, truth: Field, budget: int = BUDGET) -> dict[str, float]:
-    """Every metric of one field against another, by name."""
-    nodes = comparison_nodes(truth.problem, budget)
-    u, v = sample(solution, nodes), sample(truth, nodes)
-    return {m.__name__: m(u, v) for m in METRICS}
+def _against_truth(share: float) -> float:
+    """A distance from the truth in units of its size, from one in units of the answer's, which the distance may hide."""
+    return share / (1 - share) if share < 1 else math.inf

@@ -20,6 +20,7 @@ from pinnlab.metrics import (
     Samples,
     comparison_axes,
     comparison_nodes,
+    error_against,
     free_up_to_a_constant,
     max_error,
     relative_h1,
@@ -218,3 +219,12 @@ def test_a_box_of_many_dimensions_that_evolves_is_compared_at_the_same_points_at
     nodes = comparison_nodes(problem, 3_000)
     assert len(nodes.times) == 3
     assert sample(ExactField.of(problem), nodes).values.shape == (1, 3, 1_000)
+
+
+def test_errors_are_named_after_their_metrics(shipped):
+    problem = shipped["heat"]
+    exact = ExactField.of(problem)
+    assert error_against(exact, exact) == {"relative_l2": 0.0, "max_error": 0.0, "relative_h1": 0.0}
+    # The flux is another function; what counts is against what it is measured.
+    other = exact.derivative((0, 1))
+    assert error_against(other, exact)["relative_l2"] != error_against(exact, other)["relative_l2"]

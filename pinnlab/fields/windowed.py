@@ -15,6 +15,9 @@ from pinnlab.problem import Problem
 class WindowedField(Field):
     """The field of each window within it, time being the first coordinate; beyond the last its end is held.
 
+    It has no standard deviation: each window takes the end of the one before for exact, so that its own deviation does
+    not know of what was uncertain there.
+
     Attributes:
         edges: Where the windows meet: one more than there are fields, increasing.
         fields: One for each window.  An instant at which two meet belongs to the later one.

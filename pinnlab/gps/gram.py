@@ -118,8 +118,8 @@ class DenseSystem(FunctionSystem):
         return self.space.gather(found.linear, found.dual)
 
     def scalars(self, coefficients: Tensor) -> Mapping[str, float]:
-        """The nugget that was used, the amplitude and the evidence, of the problem that was linearised last."""
-        found = self._memory[0][1] if self._memory else self._factorised(coefficients)
+        """The nugget that was used, the amplitude and the evidence, of the problem linearised there."""
+        found = self._factorised(coefficients)
         return {"nugget": found.nugget, "amplitude": found.scaled.amplitude, "log_evidence": found.log_evidence}
 
     def log_evidence(self, coefficients: Tensor) -> float:
@@ -145,11 +145,11 @@ class DenseSystem(FunctionSystem):
         return []
 
     def _factorised(self, coefficients: Tensor) -> Factorised:
-        """The problem linearised there; the last one is kept, and all where they are the same."""
-        known = self._memory and (self.space.measurements.is_linear or torch.equal(self._memory[0][0], coefficients))
-        if not known:
+        """The problem linearised there, a linear one at zero; the last one is kept."""
+        at = self.start() if self.space.measurements.is_linear else coefficients
+        if not self._memory or not torch.equal(self._memory[0][0], at):
             self._memory.clear()  # room for the next one
-            self._memory.append((coefficients, self._made(self.space.linearised(coefficients))))
+            self._memory.append((at, self._made(self.space.linearised(at))))
         return self._memory[0][1]
 
     def _made(self, linear: Linearisation) -> Factorised:

@@ -102,8 +102,8 @@ class IterativeSystem(FunctionSystem):
         return self.space.gather(found.linear, found.dual)
 
     def scalars(self, coefficients: Tensor) -> Mapping[str, float]:
-        """The products that the last linear problem took, what it misses by, and the amplitude."""
-        found = self._memory[0][1] if self._memory else self._solved(coefficients)
+        """The products that the problem linearised there took, what it misses by, and the amplitude."""
+        found = self._solved(coefficients)
         return {"products": found.products, "missed": found.missed, "amplitude": found.told.amplitude}
 
     def field(self, coefficients: Tensor) -> FunctionPosterior:
@@ -125,10 +125,10 @@ class IterativeSystem(FunctionSystem):
         return []
 
     def _solved(self, coefficients: Tensor) -> Solved:
-        """The problem linearised there; the last one is kept, and all where they are the same."""
-        known = self._memory and (self.space.measurements.is_linear or torch.equal(self._memory[0][0], coefficients))
-        if not known:
-            self._memory[:] = [(coefficients, self._made(self.space.linearised(coefficients)))]
+        """The problem linearised there, a linear one at zero; the last one is kept."""
+        at = self.start() if self.space.measurements.is_linear else coefficients
+        if not self._memory or not torch.equal(self._memory[0][0], at):
+            self._memory[:] = [(at, self._made(self.space.linearised(at)))]
         return self._memory[0][1]
 
     def _made(self, linear: Linearisation) -> Solved:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -24,6 +26,9 @@ def fresh_residual(problem: Problem, field: Field, seed: int) -> float:
         problem: Whose equations are meant.
         field: An answer.
         seed: Of the points.
+
+    Returns:
+        inf where a residual is not finite.
     """
     points = problem.spacetime.sample(COUNT, np.random.default_rng([seed, STREAM]))
     x = torch.as_tensor(points, dtype=torch.float64)
@@ -37,7 +42,8 @@ def fresh_residual(problem: Problem, field: Field, seed: int) -> float:
         found, partials = row.values_and_partials(jets, x, normals, carried, numbers)
         zero = row.values([carried] * len(jets), x, normals, carried, numbers)
         size = zero.square() + sum(((p * j).square() for p, j in zip(partials, jets, strict=False)), carried)
-        worst = max(worst, float((found.square().mean() / size.mean().clamp(min=1e-300)).sqrt()))
+        share = float((found.square().mean() / size.mean().clamp(min=1e-300)).sqrt())
+        worst = max(worst, share if math.isfinite(share) else math.inf)
     return worst
 
 

@@ -14,9 +14,8 @@ from pinnlab.field import Grid, checked_points
 from pinnlab.gps.sides import along
 from pinnlab.integral import Integral
 from pinnlab.numerics.axis_basis import AxisBasis
-from pinnlab.numerics.exact_conditioning import Contradiction, given_exactly
 from pinnlab.numerics.gaussian_weights import GaussianWeights
-from pinnlab.posterior import Deviation, Posterior
+from pinnlab.posterior import Deviation, Posterior, weights_given
 from pinnlab.problem import Problem
 
 # Numbers of a matrix of functions at points that are in memory at once: 128 MiB.
@@ -107,20 +106,8 @@ class KroneckerPosterior(Posterior):
                 f"given of {self.problem.name!r}: {len(functionals)} integrals, and {factor.shape[1]} draws leave no "
                 f"freedom beyond them; set Kronecker(draws={4 * len(functionals)})"
             )
-        weights = GaussianWeights(self.mean.flatten(), factor)
         rows = torch.stack([self._row(f) for f in functionals])
-        values, noise = rows.new_tensor([[f.value, f.deviation] for f in functionals]).T
-        doubtful = noise > 0
-        if bool(doubtful.any()):
-            weights = weights.given(rows[doubtful], values[doubtful], noise[doubtful]).weights
-        if not bool(doubtful.all()):
-            try:
-                weights = given_exactly(weights, rows[~doubtful], values[~doubtful])
-            except Contradiction as error:
-                raise ValueError(
-                    f"given of {self.problem.name!r}: the integrals cannot all be exact: each other or what is known "
-                    f"without doubt keep them {error.misfit:.3g} away; give them a deviation"
-                ) from error
+        weights = weights_given(self.problem.name, GaussianWeights(self.mean.flatten(), factor), functionals, rows)
         return replace(self, mean=weights.mean.reshape(self.mean.shape), draws=Draws(lambda: weights.factor))
 
     def combined(self, coefficients: Tensor, points: np.ndarray) -> np.ndarray:

@@ -64,9 +64,8 @@ class NodeGrid(Placement):
         counts = self.counts if isinstance(self.counts, tuple) else (self.counts,) * len(low)
         if len(counts) != len(low) or None in counts:
             raise ValueError(f"NodeGrid: {counts} nodes for the coordinates {problem.coordinates}; give one for each")
-        region = problem.region
-        closed = [isinstance(region, Box) and c in region.periodic for c in problem.coordinates]
-        return [_nodes(a, b, n, c) for a, b, n, c in zip(low, high, counts, closed, strict=True)]  # type: ignore[arg-type]
+        rows = zip(low, high, counts, closed_axes(problem), strict=True)
+        return [_nodes(a, b, n, c) for a, b, n, c in rows]  # type: ignore[arg-type]
 
     def inside(self, problem: Problem, rng: np.random.Generator) -> np.ndarray:
         """The inner nodes that lie in the domain.
@@ -93,8 +92,8 @@ class NodeGrid(Placement):
             sizes = sorted((len(a) for a in axes), reverse=True)[: max(len(axes) - 1, 0)]
             return quasi_random_on_piece(domain, piece, max(1, math.ceil(ON_SHAPES * math.prod(sizes))), rng)
         low, high = bounding_box(domain)
-        closed = [c in problem.region.periodic for c in problem.coordinates]
-        ends = [a if c else np.r_[u, a, v] for a, u, v, c in zip(axes, low, high, closed, strict=True)]
+        rows = zip(axes, low, high, closed_axes(problem), strict=True)
+        ends = [a if c else np.r_[u, a, v] for a, u, v, c in rows]
         if not len(across):  # the beginning of time
             across = np.array([0])
         ends[int(across[0])] = first[0, across]
@@ -180,6 +179,12 @@ class GivenPoints(Placement):
 
     def on_piece(self, problem: Problem, piece: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:  # noqa: D102
         return Scattered(len(self.points), self.on_pieces).on_piece(problem, piece, rng)
+
+
+def closed_axes(problem: Problem) -> list[bool]:
+    """Whether each coordinate is periodic."""
+    region = problem.region
+    return [isinstance(region, Box) and c in region.periodic for c in problem.coordinates]
 
 
 def _nodes(low: float, high: float, n: int, closed: bool) -> np.ndarray:

@@ -48,7 +48,8 @@ class SparseCholesky(Algebra):
     of smoothness 2.5 to 4.5 and a length of about that of the features of the answer or longer; correlations of
     neighbours get 1e-14 on their diagonals, and up to 1e-8 where they are indefinite.  The factor of the
     preconditioner has about N^(2 - 1/d) entries in d dimensions, which limits N in three.  `WeightSpace` keeps more
-    digits where it fits.
+    digits where it fits.  The answer has a standard deviation, but is no `Posterior`: no functions are drawn from it as
+    a whole, and no integrals are told to it.
 
     Args:
         neighbours: Values that a value, or a derivative, depends on.
@@ -199,7 +200,8 @@ class SparseSystem(GpSystem):
         """Functions drawn from the posterior of the problem linearised there, less the mean.
 
         With noise of variance one added to its right-hand side, the minimiser of a sum of squares is distributed like
-        the posterior (G. Papandreou, A. Yuille, NIPS 23 (2010) 1858-1866).
+        the posterior (G. Papandreou, A. Yuille, NIPS 23 (2010) 1858-1866).  What the noise changes is the minimiser
+        for the noise alone, and is found as such, so that a small deviation keeps its digits.
         """
         if self._memory and torch.equal(self._memory[0][0], coefficients):
             return self._memory[0][1]
@@ -208,11 +210,11 @@ class SparseSystem(GpSystem):
         # With observations the noise is absolute, and so is the prior.
         data = linear.matrix.shape[0] - int(self._free.sum())
         size = 1.0 if self.measurements.observations else mean.misfit / np.sqrt(data)
-        rng, drawn = np.random.default_rng(SEED), []
+        rng, drawn, zero = np.random.default_rng(SEED), [], np.zeros(int(self._free.sum()))
         for _ in range(self.algebra.draws):
-            noisy = Linear(linear.matrix, linear.right + rng.standard_normal(len(linear.right)), linear.told)
+            noise = rng.standard_normal(len(linear.right))
             one = np.zeros(k * self._count)
-            one[self._free] = self._solved(noisy, coefficients).minimiser - mean.minimiser
+            one[self._free] = self._minimiser(linear, noise, zero, coefficients).minimiser
             drawn.append(one.reshape(k, -1) * size * np.asarray(self._amplitudes)[:, None])
         found = Spread(np.stack(drawn), size * np.asarray(self._amplitudes))
         self._memory[:] = [(coefficients, found)]
@@ -342,11 +344,14 @@ class SparseSystem(GpSystem):
         return self._factor(self.start())
 
     def _solved(self, linear: Linear, coefficients: Tensor) -> Found:
-        """The minimiser, with the factor made at the prior mean, or one made here if that takes too long."""
+        """The posterior mean, with the factor made at the prior mean, or one made here if that takes too long."""
         values, _ = self._parts(coefficients)
         start = (values / np.asarray(self._amplitudes)[:, None]).ravel()[self._free]
+        return self._minimiser(linear, linear.right - linear.matrix @ self._fixed, start, coefficients)
+
+    def _minimiser(self, linear: Linear, right: np.ndarray, start: np.ndarray, coefficients: Tensor) -> Found:
+        """The free values that minimise the sum of squares with another right-hand side."""
         rows = csr_array(linear.matrix[:, self._free])
-        right = linear.right - linear.matrix @ self._fixed
         first = min(PATIENCE, self.algebra.iterations)
         found = least_squares(rows, right, start, self._first_factor, self.algebra.tolerance, first)
         if found is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pinnlab.field import Field
 from pinnlab.forms.boundary import classify
 from pinnlab.forms.linearized import Linearized
 from pinnlab.forms.pointwise import Pointwise
-from pinnlab.gps.weight_space import closed_axes
+from pinnlab.gps.placement import closed_axes
 from pinnlab.numerics.line_spectrum import LineSpectrum
 from pinnlab.problem import Problem
 from pinnlab.symbols import Expr
@@ -123,7 +124,7 @@ class FoundSpectrum:
 
     Args:
         margin: Beyond the largest frequency of the data, at least 1.
-        widths: Of the first variances, in units of the range; the last one where evidence is not worked out.
+        widths: Of the first variances, in units of the range, increasing; the last one where evidence is not worked out.
         rounds: Most ranges that are tried.
         tolerance: Share of the answer under which its spectrum does not matter.
     """
@@ -138,6 +139,8 @@ class FoundSpectrum:
         require_counts(self, rounds=self.rounds)
         if not self.widths or not all(w > 0 for w in self.widths):
             raise ValueError(f"FoundSpectrum: widths = {self.widths}; give positive numbers, inf among them")
+        if any(a >= b for a, b in itertools.pairwise(self.widths)):
+            raise ValueError(f"FoundSpectrum: widths = {self.widths}; let them increase")
         if self.margin < 1:
             raise ValueError(f"FoundSpectrum: margin = {self.margin} cuts frequencies of the data off; give 1 or more")
 
@@ -173,9 +176,7 @@ def finest(problem: Problem, counts: Sequence[int]) -> tuple[float, ...]:
     return tuple(out)
 
 
-def _along(
-    problem: Problem, axis: int, low: np.ndarray, high: np.ndarray, left_out: Collection[str]
-) -> Iterator[Line]:
+def _along(problem: Problem, axis: int, low: np.ndarray, high: np.ndarray, left_out: Collection[str]) -> Iterator[Line]:
     """What is given, as functions on [-1, 1] along one coordinate."""
     for residual in Pointwise.of(problem).residuals:
         yield from _parts(problem, residual, None, axis, low, high)

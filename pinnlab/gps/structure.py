@@ -7,8 +7,9 @@ from pinnlab.gps.gram import Dense
 from pinnlab.gps.kronecker import MOST_COORDINATES, Kronecker
 from pinnlab.gps.placement import NodeGrid, Placement
 from pinnlab.gps.prior import Prior
+from pinnlab.gps.spectral_features import SpectralFeatures
 from pinnlab.gps.system import Algebra
-from pinnlab.gps.weight_space import SpectralFeatures, WeightSpace
+from pinnlab.gps.weight_space import WeightSpace
 from pinnlab.problem import Problem
 
 # Weights from which a problem on a grid is better solved along its axes.

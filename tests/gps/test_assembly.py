@@ -14,7 +14,8 @@ from pinnlab.gps.gram import DenseSystem
 from pinnlab.gps.kronecker import KroneckerSystem
 from pinnlab.gps.placement import NodeGrid
 from pinnlab.gps.spectrum import FoundSpectrum
-from pinnlab.gps.weight_space import WeightSpace, WeightSystem
+from pinnlab.gps.weight_space import WeightSpace
+from pinnlab.gps.weight_system import WeightSystem
 from pinnlab.numerics.kernels import Matern, SquaredExponential
 
 x = sp.Symbol("x", real=True)

@@ -106,6 +106,8 @@ def test_integrals_are_met_exactly_and_take_doubt_away(posterior):
     assert np.allclose(vague(POINTS), posterior(POINTS), atol=1e-9)
     with pytest.raises(ValueError, match="none of its unknowns"):
         posterior.given([Integral("v", grid, w, 0.0)])
+    with pytest.warns(UserWarning, match="of its standard deviations; check the value"):
+        posterior.given([Integral("u", grid, w, truth + 10)])
     with pytest.raises(ValueError, match="64 draws leave no freedom"):
         posterior.given([Integral("u", grid, w, shifted)] * 64)
     assert posterior.given([]) is posterior

@@ -12,7 +12,8 @@ from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.gps.placement import GivenPoints, NodeGrid
 from pinnlab.gps.prior import Prior
 from pinnlab.gps.system import Measurements, clouds_of
-from pinnlab.gps.weight_space import WeightSpace, best_size
+from pinnlab.gps.weight_evidence import best_size
+from pinnlab.gps.weight_space import WeightSpace
 from pinnlab.numerics.gaussian_weights import GaussianWeights
 from pinnlab.numerics.kernels import Matern, SquaredExponential
 from pinnlab.numerics.line_spectrum import LineSpectrum

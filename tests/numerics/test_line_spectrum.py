@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinnlab.numerics.kernels import Matern, SquaredExponential
+from pinnlab.numerics.kernels import Matern, SpectralMixture, SquaredExponential
 from pinnlab.numerics.line_spectrum import LineSpectrum
 
 
@@ -63,6 +63,20 @@ def test_a_squared_exponential_is_represented_by_few_lines(length):
             spectrum.covariance(z, order) / size, kernel.covariance(z, order) / size, rtol=0, atol=1e-11 * 10**order
         )
     assert len(spectrum.frequencies) < 20 / length + 60
+
+
+@pytest.mark.parametrize(("frequency", "length"), [(628.0, 1.0), (50.0, 0.2)])
+def test_a_bump_far_from_the_frequency_zero_is_represented(frequency, length):
+    kernel = SpectralMixture((1.0,), (frequency,), (length,))
+    spectrum = LineSpectrum.of(kernel, 0.0, 1.0, 1e-14)
+    z = torch.linspace(-1, 1, 41, dtype=torch.float64)
+    torch.testing.assert_close(spectrum.covariance(z), kernel.covariance(z), rtol=0, atol=1e-12)
+
+
+def test_a_bump_between_the_harmonics_of_a_circle_is_refused():
+    between = SpectralMixture((1.0,), (3.5 * math.pi,), (50.0,))
+    with pytest.raises(ValueError, match="between its harmonics"):
+        LineSpectrum.of(between, 0.0, 1.0, 1e-14, periodic=True)
 
 
 def test_a_rough_kernel_is_refused_with_a_way_out():

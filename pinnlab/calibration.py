@@ -102,8 +102,8 @@ def crps(error: np.ndarray, deviation: np.ndarray) -> np.ndarray:
 
     With z = error / deviation and the distribution Φ and density φ of a standard normal number it is
     deviation (z (2 Φ(z) - 1) + 2 φ(z) - 1/√π), for a deviation of zero |error| (T. Gneiting, A. E. Raftery, Strictly
-    Proper Scoring Rules, Prediction, and Estimation, J. Amer. Statist. Assoc. 102, 2007, equation 21 and the one for
-    normal distributions below it, there with the opposite sign).
+    Proper Scoring Rules, Prediction, and Estimation, J. Amer. Statist. Assoc. 102, 2007, section 4.2, there with the
+    opposite sign).
 
     Args:
         error: Truth less mean, of any shape.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+import math
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from pinnlab.domain.box import Box
-from pinnlab.field import Field, Grid, file_order, intervals
+from pinnlab.field import Field, Grid, file_order, intervals, stored_axis
 from pinnlab.fields.nodal import Nodal, cells_of, has_mesh, nodal
 from pinnlab.meshing.cells import Cells
 from pinnlab.problem import Problem
@@ -19,6 +21,17 @@ TIME_NODES = 101
 SPACE_NODES = {0: 0, 1: 401, 2: 129, 3: 65}
 # Relative to the interval of time.
 ROUNDING = 1e-9
+# A default grid gets finer as long as interpolation along lines misses more than this share of the largest value at
+# this share of the places between its nodes; what misses at fewer places is a jump, which no grid resolves.
+MISSED, MOSTLY = 1e-3, 0.2
+# Nodes without which there is no interpolation.
+FEWEST = 4
+# A grid that misses more than this where it may not get finer is told of.
+UNRESOLVED = 0.1
+# Where the lines run: these shares of the other coordinates.
+LINES = (0.381, 0.618, 0.854)
+# Nodes that a grid may be given unasked.
+MOST_NODES = 4_000_000
 
 
 class Places(abc.ABC):
@@ -65,7 +78,9 @@ def places_of(u: Field, shape: Sequence[int] | None = None) -> Places:
     """Where a file keeps the values of a field, up to the last time that it reached.
 
     Finite elements are kept at their nodes, and any field on a region that is no box at those of a mesh of it; else, or
-    if a shape is given, an equispaced grid is taken.
+    if a shape is given, an equispaced grid is taken.  The default grid has twice the nodes, or more, along an axis
+    where interpolation between them would miss waves of the field, up to four million in all; where these do not
+    suffice, a warning says how much is missed.
 
     Args:
         u: The field.
@@ -91,11 +106,53 @@ def places_of(u: Field, shape: Sequence[int] | None = None) -> Places:
     if interval is not None and _end(u) != interval.end:
         time = interval.time.name
         counts[time], ends[time] = _times(u, counts[time]), (interval.start, _end(u))
+    if shape is None:
+        counts = _resolving(u, counts, ends)
     return GridPlaces(tuple(np.linspace(*ends[c.name], counts[c.name]) for c in problem.coordinates))
 
 
+def _resolving(u: Field, counts: Mapping[str, int], ends: Mapping[str, tuple[float, float]]) -> dict[str, int]:
+    """Nodes per axis between which a field can be interpolated, as far as their number allows."""
+    out = dict(counts)
+    for axis, name in enumerate(c.name for c in u.problem.coordinates):
+        missed = _missed(u, axis, out[name], ends)
+        while missed > MISSED and 2 * math.prod(out.values()) <= MOST_NODES:
+            out[name] = 2 * out[name] - 1
+            missed = _missed(u, axis, out[name], ends)
+        if missed > UNRESOLVED:
+            warnings.warn(
+                f"the default grid of {u.problem.name!r} has {out[name]} nodes along {name}, and interpolation between "
+                f"them misses {missed:.1g} of the largest value: its waves are finer; give a shape with more nodes",
+                stacklevel=3,
+            )
+    return out
+
+
+def _missed(u: Field, axis: int, n: int, ends: Mapping[str, tuple[float, float]]) -> float:
+    """By how much interpolation between n nodes of an axis misses a field at most places, in units of its size.
+
+    Nothing where there are too few nodes to interpolate, or a value is not finite.
+    """
+    if n < FEWEST:
+        return 0.0
+    low, high = np.array(list(ends.values())).T
+    nodes = np.linspace(low[axis], high[axis], n)
+    middles = (nodes[1:] + nodes[:-1]) / 2
+    matrix, worst = stored_axis(nodes).interpolation(middles), 0.0
+    for share in LINES:
+        points = np.tile(low + share * (high - low), (2 * n - 1, 1))
+        points[:, axis] = np.concatenate([nodes, middles])
+        values = u(points)
+        if not np.isfinite(values).all():
+            return 0.0
+        size = np.abs(values).max(axis=0)
+        off = np.quantile(np.abs(matrix @ values[:n] - values[n:]), 1 - MOSTLY, axis=0)
+        worst = max(worst, float((off[size > 0] / size[size > 0]).max(initial=0.0)))
+    return worst
+
+
 def default_shape(problem: Problem) -> tuple[int, ...]:
-    """Nodes per axis of an exported grid, in file order."""
+    """Nodes per axis of an exported grid, in file order, where no field asks for more."""
     dim = len(problem.space)
     if dim not in SPACE_NODES:
         raise ValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,6 @@ from pinnlab.candidates import is_rough as is_rough
 from pinnlab.candidates import may_form_shocks as may_form_shocks
 from pinnlab.candidates import refusals
 from pinnlab.errors import SolveFailed, UnsupportedProblem
-from pinnlab.field import Field
 from pinnlab.forms.boundary import Dirichlet, classify
 from pinnlab.forms.evaluate import Program
 from pinnlab.metrics import METRICS, Metric, Samples, comparison_nodes, relative_l2, sample
@@ -53,7 +53,6 @@ MOST_REFINEMENTS = 6
 # How much longer the next refinement takes, where two have not yet shown it.
 GROWTH = 4.0
 Refine = Callable[[Refinable], Refinable | None]
-
 # Nodes at which solutions are compared during refinement.
 BUDGET = 60_000
 
@@ -66,9 +65,9 @@ def reference(
     Space and time are refined separately; the bound is the sum of the distances to the solution with finer
     space and to the one with finer time, times a factor of at least two (5.4 where jumps are possible) that follows
     from how fast they fall, and of the distance to the initial data.  If `rtol` cannot be reached (rounding, memory,
-    time, a solution that is not smooth) the answer is the best one with the bound that it has, infinite where nothing is
-    resolved, and `solution.bound.reached` is False.  No bound tells of what no resolution has seen, such as a pulse in
-    the data that is shorter than every step.
+    time, a solution that is not smooth) the answer is the best one with the bound that it has, infinite where nothing
+    is resolved, and `solution.bound.reached` is False.  No bound tells of what no resolution has seen, such as a pulse
+    in the data that is shorter than every step.
 
     Args:
         problem: What to solve; its exact solution, if it has one, is not looked at.
@@ -164,12 +163,8 @@ class _Refinement:
         self._failure = ""
 
     def run(self, solver: Refinable) -> Solution:
-        def in_space(s: Refinable) -> Refinable | None:
-            return s.finer_in_space(self._problem)
-
-        def in_time(s: Refinable) -> Refinable | None:
-            return s.finer_in_time(self._problem)
-
+        in_space = operator.methodcaller("finer_in_space", self._problem)
+        in_time = operator.methodcaller("finer_in_time", self._problem)
         level = self._first(solver)
         distances, target = [], self._rtol / 2
         if self._problem.space:
@@ -401,5 +396,5 @@ class _Distance:
 
 
 def _against_truth(share: float) -> float:
-    """A distance from the truth in units of its size, from one in units of the answer's, which the distance may hide."""
+    """A distance from the truth in units of its size, from one in units of the answer's; that may be all distance."""
     return share / (1 - share) if share < 1 else math.inf

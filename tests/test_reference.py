@@ -35,14 +35,14 @@ EXACT = (
     *("advection", "burgers_periodic", "heat", "helmholtz_2d", "kdv_soliton", "poisson_1d", "poisson_2d", "wave"),
     *("taylor_green_2d", "poisson_quasilinear", "klein_gordon", "sine_gordon"),
     *("convection_diffusion", "schroedinger_linear", "burgers_transport"),
-    *("poisson_hf_2", "nonlinear_elliptic", "heat_line", "elasticity_square"),
+    *("poisson_hf_2", "nonlinear_elliptic"),
 )
 # Smooth solutions with fine structure in the plane: a tolerance that takes seconds.
 FINE = {"elasticity_plate": 1e-3, "heat_2d": 0.1, "kovasznay": 1e-2, "poisson_2d_multiscale": 1e-3}
 FINE |= {"nonlinear_elliptic_rough": 1e-4, "eikonal": 1e-6, "maxwell_2d": 1e-2, "wave_2d": 0.1}
 # Likewise on a line, where it takes hundreds of nodes that are dense.
 FINE |= {f"poisson_hf_{i}": 1e-6 for i in (1, 3, 4, 5)} | {"allen_cahn_steady_1": 1e-6, "allen_cahn_steady_2": 1e-6}
-FINE |= {"burgers_smooth": 1e-6}
+FINE |= {"burgers_smooth": 1e-6, "heat_line": 1e-3, "elasticity_square": 1e-3}
 # Finer than the nodes that fit in the plane.
 TOO_FINE = ("poisson_hf_2d_1", "poisson_hf_2d_2")
 # Minutes and more: 400 by 400 nodes, 32 oscillations under a stiff integrator, six unknowns in space and time.
@@ -97,7 +97,7 @@ def test_the_bound_holds_for_fine_structure_in_the_plane(shipped, name):
 
 @pytest.mark.parametrize("name", TOO_FINE)
 def test_waves_finer_than_the_nodes_that_fit_are_no_reference(shipped, name):
-    solution = reference(shipped[name], 0.1, max_seconds=3)
+    solution = reference(shipped[name], 0.1, max_seconds=1)
     assert not solution.bound.reached
     # The answer is hundreds of times larger than the truth, and so is the distance between two of them.
     errors = error_against(solution.field, ExactField.of(shipped[name]))

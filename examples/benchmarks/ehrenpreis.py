@@ -1,9 +1,11 @@
 """Priors whose samples solve the equation: heat, waves and light from few values, with a classical solver beside them.
 
 Heat is the example of the paper (arXiv:2212.14319): the published kernel, which has the length 1 and is given values with
-a noise of 1e-3, and our default, which finds its length by the evidence and takes the values as they are.  The wave starts
-from exp(-10 |x - c|²) and its images beyond the walls, since the pulse alone is 1.5 % off zero there and would jump; its
-exact solution is a double sine series whose terms fall below 1e-40.  Light is the cavity with two modes, from scattered
+a noise of 1e-3, and our default, which finds its length by the evidence and takes the values as they are.  Values at the
+start alone leave later times open near the ends of the interval, where the heat from beyond comes in: both standard
+deviations say so.  That the published length then hits the truth to four digits is because that truth fades beyond the
+interval as its mean does; the evidence prefers a longer one, which wants no knowledge of the truth.  The wave is
+`wave_2d`.  Light is the cavity with two modes, from scattered
 values of all six fields.  The fields of both modes are sums of eight plane waves, which is what few frequencies are for.
 """
 
@@ -20,14 +22,11 @@ from rich.table import Table
 from pinnlab import (
     Box,
     Chebyshev,
-    D,
     Dop853,
     MethodOfLines,
     Observations,
     Problem,
     dirichlet,
-    initial,
-    initial_rate,
     laplacian,
     solve,
 )
@@ -77,9 +76,11 @@ def heat(report):
         "points",
         "required",
         "length 1, noise 1e-3: median RMSE",
+        "deviation",
         "seconds",
         "length by evidence, noise 1e-8: median RMSE",
         "largest",
+        "deviation",
         "in 2 deviations",
         "seconds",
         title=f"1-D heat on [-5, 5] x [0, 5], RMS of the truth {np.sqrt(np.mean(truth**2)):.2f}, {DRAWS} draws",
@@ -97,18 +98,22 @@ def heat(report):
                 data = observed(problem, points, noise)
                 field, seconds = fitted(problem, EhrenpreisGp(spectrum, points=0, observations=data))
                 misses = field(grid) - truth
-                inside = np.mean(np.abs(misses) <= 2 * field.deviation(grid) + 1e-9)
-                rows[name].append((np.sqrt(np.mean(misses**2)), inside, seconds))
+                deviation = field.deviation(grid)
+                inside = np.mean(np.abs(misses) <= 2 * deviation)
+                told = np.sqrt(np.mean(misses**2)), np.sqrt(np.mean(deviation**2))
+                rows[name].append((*told, inside, seconds))
         ours, theirs = (np.array(rows[name]) for name in ("default", "published"))
         table.add_row(
             f"{n} {kind}",
             asked.get((kind, n), ""),
             f"{np.median(theirs[:, 0]):.1e}",
-            f"{np.median(theirs[:, 2]):.3f}",
+            f"{np.median(theirs[:, 1]):.1e}",
+            f"{np.median(theirs[:, 3]):.3f}",
             f"{np.median(ours[:, 0]):.1e}",
             f"{ours[:, 0].max():.1e}",
-            f"{ours[:, 1].mean():.0%}",
-            f"{np.median(ours[:, 2]):.3f}",
+            f"{np.median(ours[:, 1]):.1e}",
+            f"{ours[:, 2].mean():.0%}",
+            f"{np.median(ours[:, 3]):.3f}",
         )
     report.print(table)
     inner = problem.spacetime.sample(2000, np.random.default_rng(5))
@@ -120,41 +125,8 @@ def heat(report):
     report.print(f"MethodOfLines, 40 Chebyshev nodes, Radau: relative L2 {error:.1e} in {seconds:.1f} s")
 
 
-def pulse():
-    """The wave between walls: the problem with its exact series."""
-    t, x, y = sp.symbols("t x y", real=True)
-    u = sp.Function("u")(t, x, y)
-    centre = sp.Rational(7, 20), sp.Rational(1, 4)
-    start = sp.Mul(
-        *(
-            sp.exp(-10 * (s - c) ** 2) - sp.exp(-10 * (s - 2 + c) ** 2) - sp.exp(-10 * (s + 2 + c) ** 2)
-            for s, c in zip((x, y), centre, strict=True)
-        )
-    )
-    k = np.arange(1, 61) * np.pi / 2
-    size = np.sqrt(np.pi / 10) * np.exp(-(k**2) / 40)
-    a, b = (size * np.sin(k * (float(c) + 1)) for c in centre)
-    frequency = np.hypot(k[:, None], k)
-
-    def exact(points):
-        values = np.empty((len(points), 1))
-        for i, (at, px, py) in enumerate(points):
-            values[i] = (a * np.sin(k * (px + 1))) @ np.cos(frequency * at) @ (b * np.sin(k * (py + 1)))
-        return values
-
-    return Problem(
-        name="pulse",
-        equations=[D(u, t, 2) - laplacian(u, (x, y))],
-        unknowns=[u],
-        domain=Box({t: (0, 3), x: (-1, 1), y: (-1, 1)}),
-        conditions=[initial(u, start), initial_rate(u, 0), dirichlet(u, 0)],
-        time=t,
-        reference=exact,
-    )
-
-
 def waves(report):
-    problem = pulse()
+    problem = shipped("wave_2d")
     points = problem.spacetime.sample(3000, np.random.default_rng(5))
     table = Table(
         "solver",

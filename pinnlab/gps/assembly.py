@@ -6,20 +6,21 @@ import contextlib
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab.domain.even_points import bounding_box
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.forms.boundary import classify
 from pinnlab.forms.linearized import Linearized
 from pinnlab.forms.pointwise import Pointwise
 from pinnlab.gps.placement import NodeGrid, Placement
 from pinnlab.gps.prior import Prior
-from pinnlab.gps.spectrum import FoundSpectrum, finest, nodes_for, range_of_data
+from pinnlab.gps.spectrum import LEAST, FoundSpectrum, finest, nodes_for, range_of_data
 from pinnlab.gps.structure import suitable
 from pinnlab.gps.system import Algebra, GpSystem, told
 from pinnlab.gps.uncertain import Uncertain
@@ -43,12 +44,12 @@ class Choice:
     Attributes:
         top: The largest frequency along each coordinate; () for a given kernel.
         variances: Of the first lines along each coordinate, the rest has none; [] for a given kernel.
-        amplitudes: One per unknown.
+        amplitudes: One per unknown; () before anything was chosen.
     """
 
-    top: tuple[float, ...]
-    variances: list[Tensor]
-    amplitudes: tuple[float, ...]
+    top: tuple[float, ...] = ()
+    variances: list[Tensor] = field(default_factory=list)
+    amplitudes: tuple[float, ...] = ()
 
     def same(self, other: Choice) -> bool:
         """Whether both describe one prior."""
@@ -92,10 +93,26 @@ class Assembly:
         ones = (1.0,) * len(self.problem.unknowns)
         if not isinstance(self.kernel, FoundSpectrum):
             return Choice((), [], ones)
+        self._require_least(self.kernel.widths[-1])
         if self._counts is not None:
             return self.in_range(finest(self.problem, self._counts), ones, self.kernel.widths[-1])
         top = tuple(self.kernel.margin * k for k in self._range)
         return self.in_range(top, ones, self.kernel.widths[-1])
+
+    def _require_least(self, width: float) -> None:
+        """Refuse what the least range of frequencies makes impossible, before the data are looked at."""
+        low, high = bounding_box(self.problem.spacetime)
+        least = 2 * LEAST / (high - low) if self._counts is None else finest(self.problem, self._counts)
+        ones = (1.0,) * len(self.problem.unknowns)
+        prior = self.prior(self.in_range([float(k) for k in least], ones, width))
+        self._ways(prior)
+
+    def _ways(self, prior: Prior) -> tuple[Algebra, ...]:
+        """The algebra that is given, or those that suit a prior; refused where there is one and it refuses."""
+        ways = (self.algebra,) if self.algebra else suitable(self.problem, prior, self.placement)
+        if len(ways) == 1:
+            ways[0].require_prior(self.problem, prior)
+        return ways
 
     @property
     def may_widen(self) -> bool:
@@ -121,8 +138,7 @@ class Assembly:
     @cached_property
     def _counts(self) -> tuple[int, ...] | None:
         """The nodes along each coordinate, if they are given."""
-        counts = self.placement.counts if isinstance(self.placement, NodeGrid) else None
-        return (counts,) * len(self.problem.coordinates) if isinstance(counts, int) else counts
+        return self.placement.given(self.problem) if isinstance(self.placement, NodeGrid) else None
 
     @cached_property
     def is_linear(self) -> bool:
@@ -147,15 +163,15 @@ class Assembly:
             UnsupportedProblem: If a derivative is of higher order than the kernel is smooth, or the algebra refuses.
             ValueError: If points do not fit the problem, or memory does not suffice.
         """
-        prior, placement = self.prior(choice), self._placed(choice)
-        ways = (self.algebra,) if self.algebra else suitable(self.problem, prior, placement)
+        prior = self.prior(choice)
+        ways, placement = self._ways(prior), self._placed(choice)
         nugget = self._nugget(ways[0])
         measured = told(
             self.problem, prior, placement, nugget, self.observations, self.uncertain, seed, self.device
         )  # fmt: skip
         prior.require_derivatives(self.problem, [j for c in measured.clouds for r in c.rows for j in r.jets])
         for way in ways[:-1]:
-            with contextlib.suppress(UnsupportedProblem):
+            with contextlib.suppress(UnsupportedProblem, ValueError):
                 return way.system(measured, placement, self.device)
         return ways[-1].system(measured, placement, self.device)
 

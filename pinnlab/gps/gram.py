@@ -62,11 +62,11 @@ class Dense(Algebra):
             UnsupportedProblem: If sample paths lack derivatives that the problem asks for, or parameters are unknown.
             ValueError: If the matrix takes more memory than it may.
         """
-        n = measurements.count
+        n, noisy = measurements.count, measurements.noisy_count
         remedy = "take fewer points, algebra=Iterative(), or SparseCholesky() with a Matern kernel; or raise memory"
-        require_memory(
-            self, f"the covariance matrix of {n} measurements with its factor", 2.0 * n * n, self.memory, remedy
-        )
+        # The matrix and its factor; where some noise has a size of its own another copy, and the singular vectors.
+        numbers = 2.0 * n * n + (n * n + 5.0 * noisy * noisy if noisy else 0.0)
+        require_memory(self, f"the covariance matrix of {n} measurements with its factor", numbers, self.memory, remedy)
         return DenseSystem(Representers.of(measurements, device), self)
 
 

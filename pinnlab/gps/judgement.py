@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -21,14 +19,12 @@ def fresh_residual(problem: Problem, field: Field, seed: int) -> float:
     """The largest over equations of the rms of the residual, relative to the rms of the sizes of its terms.
 
     The terms are r_j u_j for the jets u_j with the derivatives r_j of the residual by them, and the residual at u = 0.
+    Where a residual is no number, as the root of an answer just below zero, it counts for as much as its terms.
 
     Args:
         problem: Whose equations are meant.
         field: An answer.
         seed: Of the points.
-
-    Returns:
-        inf where a residual is not finite.
     """
     points = problem.spacetime.sample(COUNT, np.random.default_rng([seed, STREAM]))
     x = torch.as_tensor(points, dtype=torch.float64)
@@ -42,9 +38,18 @@ def fresh_residual(problem: Problem, field: Field, seed: int) -> float:
         found, partials = row.values_and_partials(jets, x, normals, carried, numbers)
         zero = row.values([carried] * len(jets), x, normals, carried, numbers)
         size = zero.square() + sum(((p * j).square() for p, j in zip(partials, jets, strict=False)), carried)
-        share = float((found.square().mean() / size.mean().clamp(min=1e-300)).sqrt())
-        worst = max(worst, share if math.isfinite(share) else math.inf)
+        worst = max(worst, _share(found, size))
     return worst
+
+
+def _share(found: Tensor, size: Tensor) -> float:
+    """The root of the mean square of residuals, relative to that of the sizes of their terms."""
+    known = torch.isfinite(found) & torch.isfinite(size)
+    if not bool(known.any()):
+        return 1.0
+    mean = size[known].mean().clamp(min=1e-300)
+    squares = torch.where(known, found.square(), mean)
+    return float((squares.mean() / mean).sqrt())
 
 
 def _jet(field: Field, problem: Problem, name: str, orders: tuple[int, ...], points: np.ndarray) -> Tensor:

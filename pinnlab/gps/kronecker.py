@@ -53,7 +53,7 @@ class Kronecker(Algebra):
     terms, or linearised equations it preconditions GMRES.
 
     The posterior comes from `draws` solutions of the same equations with the noise of the nugget added (pathwise
-    conditioning, J. T. Wilson et al., ICML 2020, arXiv:2002.09309, equation 11; the draw of the prior cancels here):
+    conditioning, J. T. Wilson et al., ICML 2020, arXiv:2002.09309; the draw of the prior cancels here):
     its standard deviation has a relative error of 1 / sqrt(2 draws).  It says what the nugget leaves open; it does
     not know of what the spectrum cannot represent.
 

@@ -50,8 +50,8 @@ class NodeGrid(Placement):
     counts: int | tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        for n in self.counts if isinstance(self.counts, tuple) else (self.counts,):
-            if n is not None:
+        if self.counts is not None:
+            for n in self.counts if isinstance(self.counts, tuple) else (self.counts,):
                 require_counts(self, counts=n)
 
     def axes(self, problem: Problem) -> list[np.ndarray]:
@@ -61,11 +61,24 @@ class NodeGrid(Placement):
             ValueError: If the numbers of nodes are missing, or are not those of the coordinates.
         """
         low, high = bounding_box(problem.spacetime)
-        counts = self.counts if isinstance(self.counts, tuple) else (self.counts,) * len(low)
-        if len(counts) != len(low) or None in counts:
-            raise ValueError(f"NodeGrid: {counts} nodes for the coordinates {problem.coordinates}; give one for each")
+        counts = self.given(problem)
+        if counts is None:
+            raise ValueError(f"NodeGrid: no nodes for the coordinates {problem.coordinates}; give one number for each")
         rows = zip(low, high, counts, closed_axes(problem), strict=True)
-        return [_nodes(a, b, n, c) for a, b, n, c in rows]  # type: ignore[arg-type]
+        return [_nodes(a, b, n, c) for a, b, n, c in rows]
+
+    def given(self, problem: Problem) -> tuple[int, ...] | None:
+        """The numbers of nodes along each coordinate; None where the prior is to tell.
+
+        Raises:
+            ValueError: If they are not as many as coordinates.
+        """
+        if self.counts is None:
+            return None
+        counts = self.counts if isinstance(self.counts, tuple) else (self.counts,) * len(problem.coordinates)
+        if len(counts) != len(problem.coordinates):
+            raise ValueError(f"NodeGrid: {counts} nodes for the coordinates {problem.coordinates}; give one for each")
+        return counts
 
     def inside(self, problem: Problem, rng: np.random.Generator) -> np.ndarray:
         """The inner nodes that lie in the domain.
@@ -73,18 +86,15 @@ class NodeGrid(Placement):
         Raises:
             UnsupportedProblem: If the grid has more nodes than any way to solve takes.
         """
-        axes = self.axes(problem)
-        nodes = math.prod(len(a) for a in axes)
-        if nodes > MOST_NODES:
-            raise UnsupportedProblem(
-                f"NodeGrid on {problem.name!r}: {nodes:.3g} nodes along {len(axes)} coordinates; give fewer, or "
-                "Scattered() with a kernel of few weights or SparseCholesky()"
-            )
-        points = _product(axes)
+        points = _product(problem, self.axes(problem))
         return points if isinstance(problem.region, Box) else points[problem.spacetime.contains(points)]
 
     def on_piece(self, problem: Problem, piece: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """The nodes of a side of a box, or quasi-random points of as many as the grid has along it."""
+        """The nodes of a side of a box, or quasi-random points of as many as the grid has along it.
+
+        Raises:
+            UnsupportedProblem: If a side has more nodes than any way to solve takes.
+        """
         axes, domain = self.axes(problem), problem.spacetime
         first, normal = domain.sample_piece(piece, 1, rng)
         across = np.flatnonzero(normal[0])
@@ -97,7 +107,7 @@ class NodeGrid(Placement):
         if not len(across):  # the beginning of time
             across = np.array([0])
         ends[int(across[0])] = first[0, across]
-        points = _product(ends)
+        points = _product(problem, ends)
         return points, np.broadcast_to(normal[0], points.shape).copy()
 
 
@@ -193,5 +203,11 @@ def _nodes(low: float, high: float, n: int, closed: bool) -> np.ndarray:
     return low + (high - low) * (1 - np.cos(np.pi * (np.arange(n) + 0.5) / n)) / 2
 
 
-def _product(axes: list[np.ndarray]) -> np.ndarray:
+def _product(problem: Problem, axes: list[np.ndarray]) -> np.ndarray:
+    nodes = math.prod(len(a) for a in axes)
+    if nodes > MOST_NODES:
+        raise UnsupportedProblem(
+            f"NodeGrid on {problem.name!r}: {nodes:.3g} nodes along {len(axes)} coordinates; give fewer, or "
+            "Scattered() with a kernel of few weights or SparseCholesky()"
+        )
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))

@@ -85,7 +85,11 @@ class GaussianMeasure(SpectralMeasure):
     Points spread evenly over half a ball carry the density as variance: the midpoint rule for one free frequency, a
     Kronecker sequence for more.  For the heat equation u_t = u_xx this is the covariance
     exp(-(x - x')^2 / (2 s)) / sqrt(s) with s = 1 + 2 (t + t') for a length of one (M. Harkonen, M. Lange-Hegermann,
-    B. Raita, ICML 2023, Section 4.1).
+    B. Raita, ICML 2023, arXiv:2212.14319, whose length is one).
+
+    Where the data leave much of the solution open, as values at the start do beyond the ends of an interval, the length
+    decides what the mean does there, and the evidence knows it no better: the standard deviation says how little is
+    known, whatever the length.
 
     Args:
         length: Length scale, a number or one for each coordinate; None takes that of greatest evidence, in proportion
@@ -172,7 +176,8 @@ class SparseMeasure(SpectralMeasure):
     """A few frequencies, each with a weight of its own, placed by the evidence (S-EPGP).
 
     L-BFGS from the frequencies of `GaussianMeasure` of greatest evidence; frequencies, the logarithms of the weights
-    and the inflation of the noise move together (M. Harkonen, M. Lange-Hegermann, B. Raita, ICML 2023, Section 4.2).
+    and the inflation of the noise move together (M. Harkonen, M. Lange-Hegermann, B. Raita, ICML 2023,
+    arXiv:2212.14319).
     For solutions that hold few waves, and for the waves themselves.  Where the spectrum is broad, `GaussianMeasure`
     gets further, in one factorisation.
 

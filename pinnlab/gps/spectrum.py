@@ -85,10 +85,10 @@ def range_of_data(problem: Problem, left_out: Collection[str] = ()) -> Range:
         left_out: Pieces of the boundary whose data are not known.
     """
     low, high = bounding_box(problem.spacetime)
-    top, resolved = [], []
+    given, top, resolved = _given(problem, left_out), [], []
     for axis in range(len(low)):
         half = (high[axis] - low[axis]) / 2
-        found = [degree(f) for f in _along(problem, axis, low, high, left_out)]
+        found = [degree(f) for f in _along(problem, given, axis, low, high)]
         known = [d for d in found if d is not None]
         resolved.append(len(known) == len(found))
         top.append(float(max([LEAST, *known]) / half))
@@ -124,7 +124,7 @@ class FoundSpectrum:
 
     Args:
         margin: Beyond the largest frequency of the data, at least 1.
-        widths: Of the first variances, in units of the range, increasing; the last one where evidence is not worked out.
+        widths: Of the first variances, in units of the range, increasing; the last where evidence is not worked out.
         rounds: Most ranges that are tried.
         tolerance: Share of the answer under which its spectrum does not matter.
     """
@@ -176,23 +176,33 @@ def finest(problem: Problem, counts: Sequence[int]) -> tuple[float, ...]:
     return tuple(out)
 
 
-def _along(problem: Problem, axis: int, low: np.ndarray, high: np.ndarray, left_out: Collection[str]) -> Iterator[Line]:
+def _given(problem: Problem, left_out: Collection[str]) -> list[tuple[Linearized, tuple[int, float] | None]]:
+    """All residuals whose data are known, each with the side of a box where it holds, if it does on one."""
+    unknown = tuple(p for p in problem.parameters if p.is_unknown)
+    rows: list[tuple[Expr, tuple[int, float] | None]] = [(r, None) for r in Pointwise.of(problem).residuals]
+    rows += [(r.residual, _side(problem, r.piece)) for r in classify(problem) if r.piece not in left_out]
+    return [(Linearized(r, problem.coordinates, problem.space, unknown), side) for r, side in rows]
+
+
+def _along(
+    problem: Problem,
+    given: Sequence[tuple[Linearized, tuple[int, float] | None]],
+    axis: int,
+    low: np.ndarray,
+    high: np.ndarray,
+) -> Iterator[Line]:
     """What is given, as functions on [-1, 1] along one coordinate."""
-    for residual in Pointwise.of(problem).residuals:
-        yield from _parts(problem, residual, None, axis, low, high)
-    for row in classify(problem):
-        side = _side(problem, row.piece)
-        if row.piece not in left_out and (side is None or side[0] != axis):
-            yield from _parts(problem, row.residual, side, axis, low, high)
+    for row, side in given:
+        # What does not depend on the coordinate tells nothing.
+        if (side is None or side[0] != axis) and row.residual.has(problem.coordinates[axis]):
+            yield from _parts(problem, row, side, axis, low, high)
 
 
 def _parts(
-    problem: Problem, residual: Expr, side: tuple[int, float] | None, axis: int, low: np.ndarray, high: np.ndarray
+    problem: Problem, row: Linearized, side: tuple[int, float] | None, axis: int, low: np.ndarray, high: np.ndarray
 ) -> Iterator[Line]:
     """A residual at u = 0, and its derivative by each jet there, along one coordinate at some places of the others."""
-    unknown = tuple(p for p in problem.parameters if p.is_unknown)
-    row = Linearized(residual, problem.coordinates, problem.space, unknown)
-    numbers = [torch.tensor(float(p.guess or 0.0), dtype=torch.float64) for p in unknown]
+    numbers = [torch.tensor(float(p.guess or 0.0), dtype=torch.float64) for p in row.parameters]
     zero = dict.fromkeys(row.symbols, 0)
 
     def values(which: int, nodes: np.ndarray) -> np.ndarray:
@@ -204,9 +214,9 @@ def _parts(
         first, rest = row.values_and_partials([carried] * len(row.jets), x, normals, carried, numbers)
         return [first, *rest][which].numpy().reshape(len(nodes), LINES)
 
-    for which, expression in enumerate((residual, *row.partials)):
-        # What does not depend on the coordinate, or only through the unknowns, tells nothing.
-        if expression.subs(zero).has(problem.coordinates[axis]):
+    for which, expression in enumerate((row.residual, *row.partials)):
+        # Nor what does only through the unknowns.
+        if expression.has(problem.coordinates[axis]) and expression.subs(zero).has(problem.coordinates[axis]):
             yield partial(values, which)
 
 

@@ -51,6 +51,12 @@ class Measurements:
         """Whether some noise has a size of its own, so that the amplitude of the prior matters to the mean."""
         return bool(self.observations) or any(self.deviations)
 
+    @property
+    def noisy_count(self) -> int:
+        """The number of residuals whose noise has a size of its own."""
+        noisy = sum(c.count for k, c in enumerate(self.clouds) if self.deviation(k) > 0)
+        return noisy + sum(o.count for o in self.observations)
+
     def deviation(self, cloud: int) -> float:
         """Of the data of a cloud; 0 where they are exact."""
         return self.deviations[cloud] if self.deviations else 0.0
@@ -163,6 +169,14 @@ class Algebra(abc.ABC):
     def nugget(self) -> float:
         """The nugget where none is given: what rounding in the factorisation asks for."""
         return 1e-8
+
+    def require_prior(self, problem: Problem, prior: Prior) -> None:
+        """Refuse what the prior alone makes impossible, before points are made.
+
+        Raises:
+            UnsupportedProblem: If it cannot represent the prior.
+        """
+        return
 
     @abc.abstractmethod
     def system(self, measurements: Measurements, placement: Placement, device: torch.device) -> GpSystem:

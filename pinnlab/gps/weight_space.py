@@ -61,6 +61,30 @@ class WeightSpace(Algebra):
         except ValueError as error:
             raise UnsupportedProblem(f"WeightSpace on {problem.name!r}: {error}") from None
 
+    def features(self, problem: Problem, prior: Prior) -> SpectralFeatures:
+        """The functions that the weights belong to.
+
+        Raises:
+            UnsupportedProblem: If a kernel is too rough, or there are more weights than allowed.
+        """
+        parameters = len([p for p in problem.parameters if p.is_unknown])
+        features = SpectralFeatures(problem, self.lines(problem, prior), prior.amplitudes, parameters)
+        if features.count > self.most:
+            raise UnsupportedProblem(
+                f"WeightSpace on {problem.name!r}: {features.count} weights, more than {self.most}; raise "
+                "most, give a longer kernel, cut time with windows=, take algebra=Kronecker() on a box of two "
+                "coordinates, or SparseCholesky() with a Matern kernel"
+            )
+        return features
+
+    def require_prior(self, problem: Problem, prior: Prior) -> None:
+        """Refuse rough kernels and too many weights.
+
+        Raises:
+            UnsupportedProblem: If there are.
+        """
+        self.features(problem, prior)
+
     def system(self, measurements: Measurements, placement: Placement, device: torch.device) -> WeightSystem:
         """Features at all points.
 
@@ -68,16 +92,9 @@ class WeightSpace(Algebra):
             UnsupportedProblem: If a kernel is too rough, or there are more weights than allowed.
             ValueError: If it takes more memory than it may.
         """
-        problem, prior = measurements.problem, measurements.prior
-        parameters = len([p for p in problem.parameters if p.is_unknown])
-        features = SpectralFeatures(problem, self.lines(problem, prior), prior.amplitudes, parameters)
-        if features.count > self.most:
-            raise UnsupportedProblem(
-                f"WeightSpace on {problem.name!r}: {features.count} weights, more than {self.most}; give a longer "
-                "kernel, cut time with windows=, take algebra=Kronecker() on a box, or SparseCholesky() with a Matern "
-                "kernel"
-            )
+        features = self.features(measurements.problem, measurements.prior)
         derivatives = sum(len(c.points) * len(c.orders) for c in measurements.clouds) * features.block
-        rows = (2 * measurements.count + 3 * features.count) * features.count
+        # The matrix, its scaled and sorted copies, and what its factorisation works in.
+        rows = 5 * (measurements.count + features.count) * features.count
         require_memory(self, "a least-squares problem", derivatives + rows, self.memory, "take fewer points")
         return WeightSystem(measurements, features, device)

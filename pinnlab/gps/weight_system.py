@@ -164,8 +164,8 @@ class WeightSystem(GpSystem):
             for row in cloud.rows:
                 jets = [values[j.field, j.orders] for j in row.jets]
                 out.append(row.values(jets, cloud.points, cloud.normals, cloud.carried, numbers))
-        rows, values, _ = self._observed
-        return [*out, rows @ coefficients - values]
+        rows, observed, _ = self._observed
+        return [*out, rows @ coefficients - observed]
 
     def _linear(self, coefficients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Rows, values and noise of the problem linearised at some weights."""
@@ -184,14 +184,15 @@ class WeightSystem(GpSystem):
                     products = self._jets[which][jet.orders]
                     matrix[:, i * block : (i + 1) * block] += partial[:, None] * products * self.features.amplitudes[i]
                 self._add_parameters(matrix, partials[len(row.jets) :], coefficients)
+                _require_unknown(cloud, residual, matrix)
                 parts.append(matrix)
                 right.append(matrix @ coefficients - residual)
         told = torch.cat(parts)
         noise = self.measurements.nugget * torch.linalg.vector_norm(told, dim=1)
         noise = torch.where(noise > 0, noise, self.measurements.nugget)
         noise = torch.where(self._deviations > 0, self._deviations, noise)
-        rows, values, sigma = self._observed
-        return torch.cat([told, rows]), torch.cat([*right, values]), torch.cat([noise, sigma])
+        rows, observed, sigma = self._observed
+        return torch.cat([told, rows]), torch.cat([*right, observed]), torch.cat([noise, sigma])
 
     def _add_parameters(self, matrix: Tensor, partials: Sequence[Tensor], coefficients: Tensor) -> None:
         if not self.features.parameters:
@@ -284,6 +285,14 @@ class WeightSystem(GpSystem):
             p.name: Estimate.of_normal(float(v), float(d), p.bounds or (-math.inf, math.inf))
             for p, v, d in zip(unknown, values, deviations, strict=True)
         }
+
+
+def _require_unknown(cloud: Cloud, residual: Tensor, matrix: Tensor) -> None:
+    if bool(residual.any()) and not bool(matrix.any()):
+        raise SolveFailed(
+            f"SpectralGp: the {cloud.name}, linearised at the first guess or at an iterate, holds no unknown; write it "
+            "for a shifted unknown, u = 1 + v say"
+        )
 
 
 def _require_finite(cloud: Cloud, residual: Tensor, partials: Sequence[Tensor]) -> None:

@@ -22,7 +22,7 @@ from pinnlab.numerics.kernels import Kernel
 from pinnlab.observations import Observations
 from pinnlab.problem import Problem
 from pinnlab.solver import CPU, Method, Solver, Status, require_known_parameters
-from pinnlab.training.optimizer import require_counts, require_positive
+from pinnlab.training.optimizer import is_whole, require_counts, require_positive
 from pinnlab.windowed_method import WindowedMethod
 from pinnlab.windows import Windows
 
@@ -59,7 +59,8 @@ class SpectralGpState:
 
     Attributes:
         seed: Of random points.
-        choice: The present prior.
+        choice: The present prior.  It and the coefficients are empty before the first step, since the arrays of a fresh
+            state fix the shapes in all checkpoints of a run.
         coefficients: Of the mean.
         shaped: Whether its variances were compared with others.
         iteration: Gauss-Newton steps with it.
@@ -130,12 +131,14 @@ class SpectralGp(Solver):
             object.__setattr__(self, "uncertain", (self.uncertain,))
         if self.nugget is not None:
             require_positive(self, nugget=self.nugget)
-        require_counts(self, iterations=self.iterations, sweeps=self.sweeps + 1)
+        require_counts(self, iterations=self.iterations)
+        if not is_whole(self.sweeps) or self.sweeps < 0:
+            raise ValueError(f"SpectralGp: sweeps = {self.sweeps!r}; give a whole number from 0 on")
         kernels = self.kernel if isinstance(self.kernel, tuple) else (self.kernel,)
         several = isinstance(self.kernel, tuple)
         if not all(isinstance(k, Kernel) or (isinstance(k, FoundSpectrum) and not several) for k in kernels):
             raise ValueError(
-                f"SpectralGp: kernel = {self.kernel!r}; give FoundSpectrum(), a Kernel, or a tuple of these"
+                f"SpectralGp: kernel = {self.kernel!r}; give FoundSpectrum(), a Kernel, or a tuple of kernels"
             )
         if not isinstance(self.placement, Placement):
             raise ValueError(f"SpectralGp: placement = {self.placement!r}; give NodeGrid() or Scattered()")
@@ -192,14 +195,21 @@ class SpectralGpMethod(Method[SpectralGpState]):
         return self.assembly.device
 
     def init(self, seed: int) -> SpectralGpState:
-        """The mean of the first prior."""
+        """Nothing chosen yet; what the algebra refuses is refused here."""
+        self._system(seed, self.assembly.first)
+        return SpectralGpState(seed, Choice(), torch.zeros(0, dtype=torch.float64, device=self.device))
+
+    def _begun(self, state: SpectralGpState) -> SpectralGpState:
+        """A fresh state with the first prior and its mean; any other as it is."""
+        if state.choice.amplitudes:
+            return state
         choice = self.assembly.first
-        return SpectralGpState(seed, choice, self._system(seed, choice).start())
+        return replace(state, choice=choice, coefficients=self._system(state.seed, choice).start())
 
     def step(self, state: SpectralGpState) -> tuple[SpectralGpState, dict[str, float]]:
         """One Gauss-Newton step, before them a comparison of priors; or, where they have converged, the next prior."""
         if not state.shaped:
-            return self._shaped(state), {}
+            return self._shaped(self._begun(state)), {}
         if not state.arrived:
             return self._newton(state)
         system = self._system(state.seed, state.choice)
@@ -222,13 +232,19 @@ class SpectralGpMethod(Method[SpectralGpState]):
 
     def field(self, state: SpectralGpState) -> Field:
         """The posterior for the present prior."""
+        state = self._begun(state)
         return self._system(state.seed, state.choice).field(state.coefficients)
 
     def note(self, state: SpectralGpState) -> str:
         """What was left unresolved."""
-        residual = state.best[-1].residual if state.best else 0.0
-        unresolved = f"the residual at points not used is {residual:.1e} of its terms: more points or another kernel"
-        return "; ".join(filter(None, [state.remark, unresolved if residual > UNRESOLVED else ""]))
+        remarks, residual = [state.remark], state.best[-1].residual if state.best else 0.0
+        if not self.assembly.is_linear and state.iteration >= self.solver.iterations:
+            remarks.append("all Gauss-Newton steps were taken and the last may not have converged: raise iterations")
+        if residual > UNRESOLVED:
+            remarks.append(
+                f"the residual at points not used is {residual:.1e} of its terms: more points or another kernel"
+            )
+        return "; ".join(filter(None, remarks))
 
     def _shaped(self, state: SpectralGpState) -> SpectralGpState:
         """The state with variances of the width of greatest evidence."""
@@ -304,12 +320,15 @@ class SpectralGpMethod(Method[SpectralGpState]):
 
     def _swept(self, state: SpectralGpState) -> SpectralGpState | None:
         """The state with a prior of greater evidence, if that is still wanted."""
+        learned = isinstance(self.solver.kernel, FoundSpectrum)
+        # Without noise of a size of its own the amplitude of a given kernel changes nothing.
+        if state.sweeps >= self.solver.sweeps or not (learned or self._is_noisy):
+            return None
         system = self._system(state.seed, state.choice)
-        better = system.more_evident(state.coefficients) if state.sweeps < self.solver.sweeps else None
+        better = system.more_evident(state.coefficients)
         if better is None:
             return None
         lines, amplitudes = better
-        learned = isinstance(self.solver.kernel, FoundSpectrum)
         variances = [s.variances for s in lines] if learned else state.choice.variances
         choice = Choice(state.choice.top, variances, amplitudes)
         carried = self._system(state.seed, choice).carried(system, state.coefficients)

@@ -117,3 +117,15 @@ def test_more_derivatives_than_the_kernel_has_are_refused_with_a_smoother_one():
     made = assembly(line(order=2), (Matern(0.2, smoothness=1.5),))
     with pytest.raises(UnsupportedProblem, match=r"u_2 asks for 2 derivatives by x.*smoother kernel"):
         made.system(0, made.first)
+
+
+def test_what_no_range_makes_possible_is_refused_before_data_are_looked_at(monkeypatch):
+    names = sp.symbols("a b c", real=True)
+    v = sp.Function("v")(*names)
+    cube = Problem(name="cube", equations=[sum(D(v, z, 2) for z in names) - 1], unknowns=[v],
+                   domain=Box(dict.fromkeys(names, (0, 1))), conditions=[dirichlet(v, 0)])  # fmt: skip
+    looked = []
+    monkeypatch.setattr("pinnlab.gps.assembly.range_of_data", lambda *given: looked.append(given))
+    with pytest.raises(UnsupportedProblem, match=r"weights, more than 4000; raise most"):
+        assembly(cube).first  # noqa: B018
+    assert not looked

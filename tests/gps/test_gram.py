@@ -251,3 +251,21 @@ class TestSpectralGpWithDense(SolverContract):
 def test_bad_settings_are_refused(settings):
     with pytest.raises(ValueError, match="Dense"):
         Dense(**settings)
+
+
+def test_numbers_for_the_history_are_those_of_the_function_whatever_was_linearised_before():
+    told = measured(elliptic(), [SquaredExponential(0.25)] * 2)
+    used, fresh = system(told), system(told)
+    coefficients = gauss_newton(used, 2)
+    assert fresh.scalars(coefficients) == used.scalars(coefficients)
+
+
+def test_memory_for_noisy_values_is_more():
+    data = Observations(np.linspace(0, 1, 50)[:, None], np.zeros((50, 1)), 0.1)
+    few = measured(line(), [SquaredExponential(0.5)], placement=NodeGrid(8))
+    many = measured(line(), [SquaredExponential(0.5)], placement=NodeGrid(8), observations=(data,))
+    # 60 measurements, 50 of them noisy: 8 (3 60^2 + 5 50^2) bytes; 10 without: 8 * 2 * 10^2.
+    system(few, Dense(memory=1601))
+    with pytest.raises(ValueError, match="60 measurements with its factor takes 0.000186 GB"):
+        system(many, Dense(memory=186_000))
+    system(many, Dense(memory=187_000))

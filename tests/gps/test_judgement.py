@@ -39,3 +39,13 @@ def test_the_points_follow_the_seed():
     assert fresh_residual(PROBLEM, wrong, 0) == fresh_residual(PROBLEM, wrong, 0)
     assert fresh_residual(PROBLEM, wrong, 0) != fresh_residual(PROBLEM, wrong, 1)
     assert np.isfinite(fresh_residual(PROBLEM, wrong, 2))
+
+
+def test_a_residual_that_is_no_number_is_not_passed_over():
+    root = Problem(
+        name="line", equations=[D(u, x) - sp.sqrt(u)], unknowns=[u], domain=Box({x: (-1, 1)}),
+        conditions=[dirichlet(u, 1, on="left")], reference=x,
+    )  # fmt: skip
+    # Half of the points are below zero and count 1; above, 1 - sqrt(x) of terms that weigh 1 and x / 4.
+    above = (1 - 2 * 2 / 3 + 1 / 2) / (1 + 1 / 8)
+    assert fresh_residual(root, ExactField.of(root), 0) == pytest.approx(np.sqrt((1 + above) / 2), rel=0.1)

@@ -5,6 +5,7 @@ import pytest
 import sympy as sp
 
 from pinnlab import Box, D, Disk, Problem, dirichlet, initial
+from pinnlab.errors import UnsupportedProblem
 from pinnlab.gps.placement import GivenPoints, NodeGrid, Scattered
 
 t, x, y = sp.symbols("t x y", real=True)
@@ -69,8 +70,24 @@ def test_the_grid_of_a_shape_keeps_what_lies_inside():
     np.testing.assert_allclose(normals, rim, atol=1e-12)
 
 
+def test_more_nodes_than_anything_takes_are_not_made():
+    names = sp.symbols("a b c d", real=True)
+    v = u(*names)
+    many = Problem(name="many", equations=[sum(D(v, z, 2) for z in names)], unknowns=[v],
+                   domain=Box(dict.fromkeys(names, (0, 1))), conditions=[dirichlet(v, 0)])  # fmt: skip
+    with pytest.raises(UnsupportedProblem, match="nodes along 4 coordinates"):
+        NodeGrid(100).inside(many, RNG)
+    with pytest.raises(UnsupportedProblem, match="nodes along 4 coordinates"):
+        NodeGrid((1, 300, 300, 300)).on_piece(many, next(iter(many.region.sides)), RNG)
+
+
+def test_counts_for_other_coordinates_are_told():
+    with pytest.raises(ValueError, match=r"\(5, 5, 5\) nodes for the coordinates \(t, x\); give one for each"):
+        NodeGrid((5, 5, 5)).axes(heat())
+
+
 def test_missing_counts_are_told():
-    with pytest.raises(ValueError, match="give one for each"):
+    with pytest.raises(ValueError, match="give one number for each"):
         NodeGrid().axes(heat())
 
 

@@ -116,5 +116,7 @@ def test_the_first_variances_are_those_of_a_matern_kernel_and_sum_to_one():
 def test_settings_are_checked():
     with pytest.raises(ValueError, match="cuts frequencies"):
         FoundSpectrum(margin=0.5)
+    with pytest.raises(ValueError, match="let them increase"):
+        FoundSpectrum(widths=(math.inf, 0.04))
     with pytest.raises(ValueError, match="rounds"):
         FoundSpectrum(rounds=0)

@@ -17,6 +17,7 @@ from pinnlab import (
     Observations,
     Problem,
     SpectralGp,
+    SpectralMixture,
     SquaredExponential,
     Uncertain,
     compare,
@@ -101,7 +102,7 @@ def test_a_given_kernel_and_a_shape_are_taken():
         conditions=[dirichlet(v, 0)],
         reference=bump,
     )
-    found = solve(problem, SpectralGp(kernel=SquaredExponential(1.0), placement=NodeGrid(24)))
+    found = solve(problem, SpectralGp(kernel=SquaredExponential(1.0), placement=NodeGrid(18)))
     assert error(problem, found) < 1e-6
 
 
@@ -171,6 +172,7 @@ def test_what_is_not_resolved_is_said():
         ({"algebra": "dense"}, "give WeightSpace"),
         ({"nugget": 0.0}, "nugget = 0.0"),
         ({"iterations": 0}, "iterations"),
+        ({"sweeps": -1}, "sweeps = -1; give a whole number from 0 on"),
     ],
 )
 def test_settings_are_checked(settings, message):
@@ -225,3 +227,35 @@ def test_data_of_a_piece_that_is_left_out_are_not_looked_at():
 
     at = np.linspace(0, 1, 5)[:, None]
     np.testing.assert_array_equal(told(x)(at), told(5 * x)(at))
+
+
+def test_a_run_that_is_cut_anywhere_ends_as_one_that_is_not(tmp_path):
+    # Linear, with a range that is widened, widths that are compared and steps of the evidence.
+    layer = line(D(u, x, 2) - 900 * u, sp.exp(-30 * x))
+    whole = solve(layer, SpectralGp())
+    at = np.linspace(0, 1, 9)[:, None]
+    for cut in (2, 4, 7, 9, 11):
+        path = tmp_path / f"{cut}.ckpt"
+        solve(layer, SpectralGp(), max_steps=cut, checkpoint=path)
+        rest = solve(layer, SpectralGp(), checkpoint=path, resume=True)
+        np.testing.assert_array_equal(rest.field(at), whole.field(at))
+        np.testing.assert_array_equal(rest.field.deviation(at), whole.field.deviation(at))
+    assert len(whole.history["merit"]) > 11
+
+
+def test_a_mixture_of_a_high_frequency_is_taken():
+    wave = sp.sin(100 * x)
+    problem = line(D(u, x, 2) + 10_000 * wave, wave)
+    kernel = SpectralMixture(weights=(1.0,), frequencies=(100.0,), lengths=(1.0,))
+    assert error(problem, solve(problem, SpectralGp(kernel=kernel, placement=NodeGrid(100)))) < 1e-9
+
+
+def test_a_given_kernel_is_solved_with_once_where_nothing_is_noisy():
+    problem = line(D(u, x, 2) + u, sp.cos(x))
+    history = solve(problem, SpectralGp(kernel=SquaredExponential(1.0))).history
+    assert int(np.isfinite(history["merit"]).sum()) == 1
+
+
+def test_steps_that_do_not_suffice_are_said():
+    assert "raise iterations" in solve(NONLINEAR, SpectralGp(iterations=2, sweeps=0)).note
+    assert "raise iterations" not in solve(NONLINEAR, SpectralGp(sweeps=0)).note

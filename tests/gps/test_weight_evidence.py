@@ -1,0 +1,71 @@
+"""Amplitudes and variances of greatest evidence, against densities worked out by hand."""
+
+import math
+
+import pytest
+import torch
+
+from pinnlab.gps.weight_evidence import best_size, maximised, profiled
+from pinnlab.numerics.gaussian_weights import GaussianWeights
+from pinnlab.numerics.line_spectrum import LineSpectrum
+
+
+def random(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_profiled_evidence_is_the_largest_density_over_amplitudes_up_to_a_constant():
+    rows, values = random(9, 4), random(9, seed=1)
+    reduced = torch.linalg.qr(torch.column_stack([rows, values]), mode="r").R
+
+    def largest(deviations):
+        covariance = (rows * deviations.square()) @ rows.T + torch.eye(9, dtype=torch.float64)
+        densities = [
+            float(torch.distributions.MultivariateNormal(torch.zeros(9).double(), a * covariance).log_prob(values))
+            for a in torch.logspace(-2, 2, 2001, dtype=torch.float64)
+        ]
+        return max(densities)
+
+    one = torch.tensor([1.0, 2.0, 0.3, 0.7], dtype=torch.float64)
+    other = torch.tensor([0.1, 0.0, 3.0, 1.0], dtype=torch.float64)
+    expected = largest(one) - largest(other)
+    assert profiled(reduced, 9, one) - profiled(reduced, 9, other) == pytest.approx(expected, abs=1e-4)
+
+
+def lines(*variances):
+    frequencies = torch.arange(len(variances), dtype=torch.float64)
+    return LineSpectrum(frequencies, torch.tensor(variances, dtype=torch.float64))
+
+
+def test_variances_become_mean_squares_of_the_weights_that_share_a_line():
+    # Features 1, cos, sin: the line 1 has the mean of the last two; variances are 0.5 * 2 and 0.5 * 6, then sum to 1.
+    (found,) = maximised([lines(0.5, 0.5)], torch.tensor([2.0, 4.0, 8.0], dtype=torch.float64))
+    torch.testing.assert_close(found.variances, torch.tensor([0.25, 0.75], dtype=torch.float64))
+
+
+def test_variances_of_products_are_found_one_coordinate_after_the_other():
+    # Two lines of frequency not zero each: features cos, cos, sin, sin.  Mean squares that are products stay products.
+    one, other = torch.tensor([1.0, 9.0] * 2).double(), torch.tensor([2.0, 6.0] * 2).double()
+    spectra = [LineSpectrum(torch.tensor([1.0, 2.0]).double(), torch.tensor([0.5, 0.5]).double()) for _ in range(2)]
+    first, second = maximised(spectra, one[:, None] * other)
+    torch.testing.assert_close(first.variances, torch.tensor([0.1, 0.9]).double())
+    torch.testing.assert_close(second.variances, torch.tensor([0.25, 0.75]).double())
+
+
+def one_weight(value):
+    """A weight of spread one, seen once with noise 0.1."""
+    prior = GaussianWeights.prior(torch.ones(1).double())
+    return best_size(prior, torch.ones(1, 1).double(), torch.tensor([value]).double(), torch.tensor([0.1]).double())
+
+
+def test_the_size_of_a_weight_is_that_of_the_value_and_never_nothing():
+    # With s = 10 and r = 10 v: the slope of -log(1 + 100 a^2) / 2 - 50 v^2 / (1 + 100 a^2) - log(a)^2 / (2 L^2) by
+    # log a vanishes, L = log 10.
+    def slope(a, value):
+        spread = 1 + 100 * a**2
+        return -100 * a**2 / spread * (1 - 100 * value**2 / spread) - math.log(a) / math.log(10) ** 2
+
+    for value in (0.0, 3.0, 40.0):
+        a = one_weight(value)
+        assert slope(0.98 * a, value) > 0 > slope(1.02 * a, value)
+    assert one_weight(0.0) > 0.01

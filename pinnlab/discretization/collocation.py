@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
@@ -262,18 +261,11 @@ class Collocated:
     @cached_property
     def _groups(self) -> list[tuple[BoundaryRow, int, list[int]]]:
         """Eliminations that share a condition and a time order."""
-        keyed = sorted(range(len(self._eliminations)), key=self._group_key)
-        groups = itertools.groupby(keyed, key=self._group_key)
-        out = []
-        for _, members in groups:
-            where = list(members)
-            first = self._eliminations[where[0]]
-            out.append((first.row, first.time_order, where))
-        return out
-
-    def _group_key(self, i: int) -> tuple[str, str, int]:
-        e = self._eliminations[i]
-        return e.row.piece, str(e.row.residual), e.time_order
+        groups: dict[tuple[int, int], list[int]] = {}
+        for i, e in enumerate(self._eliminations):
+            groups.setdefault((id(e.row), e.time_order), []).append(i)
+        first = ((self._eliminations[where[0]], where) for where in groups.values())
+        return [(e.row, e.time_order, where) for e, where in first]
 
     @cached_property
     def _data_programs(self) -> list[tuple[Program, list[int]]]:

@@ -60,9 +60,9 @@ class CharacteristicVariety:
     of sums of such functions (L. Ehrenpreis, Fourier Analysis in Several Complex Variables, 1970; V. P. Palamodov,
     Linear Differential Operators with Constant Coefficients, 1970; as a prior: M. Harkonen, M. Lange-Hegermann,
     B. Raita, Gaussian Process Priors for Systems of Linear Partial Differential Equations with Constant Coefficients,
-    ICML 2023, arXiv:2212.14319).  Of a system with more equations than unknowns the greatest common divisor of all minors
-    takes the place of det P: what it does not show, solutions of lower dimension such as static fields beside waves, is
-    left out.
+    ICML 2023, arXiv:2212.14319).  Of a system with more equations than unknowns the greatest common divisor of all
+    minors takes the place of det P: what it does not show, solutions of lower dimension such as static fields beside
+    waves, is left out.
 
     Attributes:
         problem: The name of the problem.

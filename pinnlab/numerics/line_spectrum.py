@@ -14,8 +14,8 @@ from pinnlab.numerics.kernels import Kernel
 # series with coefficients that fall fast, though it is not periodic there (D. Huybrechs, SIAM J. Numer. Anal. 47
 # (2010) 4326-4355).
 EXTENSION = 1.5
-# Lines that are looked at, at most half of which may be needed: a spectrum that asks for more falls too slowly.
-MOST = 1 << 13
+# Lines that are looked at, and lines beyond which a spectrum falls too slowly for this way to write it.
+SEEN, MOST = 1 << 13, 3000
 # Share of the variance that may lie between lines or beyond those that are looked at.
 LOST = 1e-6
 
@@ -70,15 +70,15 @@ class LineSpectrum(Kernel):
         variance = float(kernel.covariance(torch.zeros(1, dtype=torch.float64)))
         reach = 0.0 if periodic else _reach(kernel, length, tolerance * variance)
         step = 2 * math.pi / (length + reach)
-        lines = step * torch.arange(MOST + 1, dtype=torch.float64)
+        lines = step * torch.arange(SEEN, dtype=torch.float64)
         weights = 2 * step * kernel.density(lines)
         weights[0] /= 2
         from_here = weights.flip(0).cumsum(0).flip(0)
         kept = int((from_here > tolerance * variance).sum()) + 1
         # The sum of all is k(0) + 2 k(period) + ...: less of it lies where it was not looked for, or between lines.
-        if kept > MOST / 2 or float(weights.sum()) < (1 - LOST) * variance:
+        if kept > MOST or float(weights.sum()) < (1 - LOST) * variance:
             raise ValueError(
-                f"LineSpectrum: {MOST // 2} lines, {step:.3g} apart, do not hold the spectrum of {kernel}, which falls "
+                f"LineSpectrum: {MOST} lines, {step:.3g} apart, do not hold the spectrum of {kernel}, which falls "
                 "too slowly, or on a periodic axis lies between its harmonics; use algebra=Dense(), or a shorter kernel"
             )
         return cls(lines[:kept], weights[:kept], start)

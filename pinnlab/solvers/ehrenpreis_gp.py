@@ -258,7 +258,7 @@ class EhrenpreisGpMethod(Method[EhrenpreisGpState]):
         return torch.as_tensor(chosen, device=self.device)
 
     def _require_met(self, measured: Sequence[LinearMeasurements], misses: Tensor, noise: Tensor) -> None:
-        """Refuse an answer that misses what was measured by more than noise explains."""
+        """Refuse an answer that misses what was measured by more than noise explains and 3 % of its size."""
         parts = misses.split([len(m.values) for m in measured])
         noises = noise.split([len(m.values) for m in measured])
         for m, miss, deviation in zip(measured, parts, noises, strict=True):

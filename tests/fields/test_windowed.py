@@ -48,3 +48,7 @@ def test_derivatives_are_taken_window_by_window() -> None:
 def test_it_says_how_far_the_answer_goes() -> None:
     assert field(2.0).reached == 2.0
     assert field().reached is None
+
+
+def test_it_tells_no_deviation_as_windows_take_their_beginning_for_exact() -> None:
+    assert field().deviation is None

@@ -266,6 +266,6 @@ def test_memory_for_noisy_values_is_more():
     many = measured(line(), [SquaredExponential(0.5)], placement=NodeGrid(8), observations=(data,))
     # 60 measurements, 50 of them noisy: 8 (3 60^2 + 5 50^2) bytes; 10 without: 8 * 2 * 10^2.
     system(few, Dense(memory=1601))
-    with pytest.raises(ValueError, match="60 measurements with its factor takes 0.000186 GB"):
+    with pytest.raises(ValueError, match=r"60 measurements with its factor takes 0\.000186 GB"):
         system(many, Dense(memory=186_000))
     system(many, Dense(memory=187_000))

@@ -22,14 +22,14 @@ def test_profiled_evidence_is_the_largest_density_over_amplitudes_up_to_a_consta
         covariance = (rows * deviations.square()) @ rows.T + torch.eye(9, dtype=torch.float64)
         densities = [
             float(torch.distributions.MultivariateNormal(torch.zeros(9).double(), a * covariance).log_prob(values))
-            for a in torch.logspace(-2, 2, 2001, dtype=torch.float64)
+            for a in torch.logspace(-2, 2, 401, dtype=torch.float64)
         ]
         return max(densities)
 
     one = torch.tensor([1.0, 2.0, 0.3, 0.7], dtype=torch.float64)
     other = torch.tensor([0.1, 0.0, 3.0, 1.0], dtype=torch.float64)
     expected = largest(one) - largest(other)
-    assert profiled(reduced, 9, one) - profiled(reduced, 9, other) == pytest.approx(expected, abs=1e-4)
+    assert profiled(reduced, 9, one) - profiled(reduced, 9, other) == pytest.approx(expected, abs=2e-3)
 
 
 def lines(*variances):

@@ -102,7 +102,7 @@ def test_a_given_kernel_and_a_shape_are_taken():
         conditions=[dirichlet(v, 0)],
         reference=bump,
     )
-    found = solve(problem, SpectralGp(kernel=SquaredExponential(1.0), placement=NodeGrid(18)))
+    found = solve(problem, SpectralGp(kernel=SquaredExponential(1.5), placement=NodeGrid(16)))
     assert error(problem, found) < 1e-6
 
 

@@ -93,12 +93,13 @@ def solver_of_text(text: str) -> Solver:
 
 
 def _is_settings(kind: type) -> bool:
-    """Settings are dataclasses with a default for everything, or windows; what declares or holds data has none."""
+    """Settings are dataclasses with a default for everything, windows or kernels; what holds data is none."""
+    from pinnlab.numerics.kernels import Kernel
     from pinnlab.windows import Windows
 
     none = dataclasses.MISSING
     return dataclasses.is_dataclass(kind) and (
-        issubclass(kind, Windows)
+        issubclass(kind, Windows | Kernel)
         or all(f.default is not none or f.default_factory is not none for f in dataclasses.fields(kind) if f.init)
     )
 

@@ -24,11 +24,15 @@ from pinnlab.gps.spectrum import LEAST, FoundSpectrum, finest, nodes_for, range_
 from pinnlab.gps.structure import suitable
 from pinnlab.gps.system import Algebra, GpSystem, told
 from pinnlab.gps.uncertain import Uncertain
+from pinnlab.gps.weight_space import WeightSpace
 from pinnlab.numerics.kernels import Kernel
 from pinnlab.numerics.line_spectrum import LineSpectrum
 from pinnlab.observations import Observations
 from pinnlab.problem import Problem
 
+# Where something is left open the least degree of polynomials: with fewer lines hardly any function would satisfy the
+# equations to the nugget, and what is left open would come out as certain.
+RICH = 36
 # What observations cannot tell, as a share of their smallest noise.
 UNSEEN = 1e-2
 # The nugget beside observations: this share of what they cannot tell, and no more than the other.
@@ -97,6 +101,9 @@ class Assembly:
         if self._counts is not None:
             return self.in_range(finest(self.problem, self._counts), ones, self.kernel.widths[-1])
         top = tuple(self.kernel.margin * k for k in self._range)
+        if self.observations or self.uncertain:
+            low, high = bounding_box(self.problem.spacetime)
+            top = tuple(max(k, 2 * RICH / length) for k, length in zip(top, high - low, strict=True))
         return self.in_range(top, ones, self.kernel.widths[-1])
 
     def _require_least(self, width: float) -> None:
@@ -198,6 +205,8 @@ class Assembly:
         """
         if self.nugget is not None:
             return self.nugget
+        if self.uncertain and not self.observations:
+            return max(way.nugget, LARGEST_NUGGET)
         return max(way.nugget, min(LARGEST_NUGGET, OF_NUGGET * self.unseen))
 
     @cached_property
@@ -211,5 +220,9 @@ class Assembly:
         """The placement with its numbers of nodes."""
         if not isinstance(self.placement, NodeGrid) or self.placement.counts is not None:
             return self.placement
-        top = choice.top or tuple(max(a, b) for a, b in zip(self.prior(choice).top, self._range, strict=True))
-        return NodeGrid(nodes_for(self.problem, top))
+        if choice.top:
+            return NodeGrid(nodes_for(self.problem, choice.top))
+        prior = self.prior(choice)
+        if prior.is_smooth:
+            prior = Prior(WeightSpace().lines(self.problem, prior), prior.amplitudes)
+        return NodeGrid(nodes_for(self.problem, [max(a, b) for a, b in zip(prior.top, self._range, strict=True)]))

@@ -47,7 +47,7 @@ def known_values(measurements: Measurements, places: Sequence[np.ndarray]) -> Kn
     Raises:
         SolveFailed: If a prescribed value is not finite.
     """
-    names, found, left = measurements.problem.names, {}, []
+    names, found, left = measurements.problem.names, dict[tuple[int, int], float](), []
     for cloud, place in zip(measurements.clouds, places, strict=False):
         rest = []
         for row in cloud.rows:
@@ -61,7 +61,7 @@ def known_values(measurements: Measurements, places: Sequence[np.ndarray]) -> Kn
             for at, value in zip(place.tolist(), (-residual / slope).tolist(), strict=True):
                 found.setdefault((unknown, at), value)
         left.append(tuple(rest))
-    keys = np.array(list(found), int).reshape(-1, 2)
+    keys = np.array(list(found)).astype(int).reshape(-1, 2)
     return KnownValues((keys[:, 0], keys[:, 1]), np.array(list(found.values()), float), tuple(left))
 
 

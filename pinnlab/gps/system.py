@@ -36,7 +36,8 @@ class Measurements:
         nugget: Standard deviation of these residuals, in units of the standard deviation that the linearised residual
             has under the prior.
         observations: Values with noise of their own.
-        deviations: For each cloud the standard deviation of its data, in their units; 0 where they are exact.
+        deviations: For each cloud the standard deviation of its data, in their units; 0 where they are exact, and
+            () where no conditions are uncertain or left out.
     """
 
     problem: Problem
@@ -49,7 +50,7 @@ class Measurements:
     @property
     def is_noisy(self) -> bool:
         """Whether some noise has a size of its own, so that the amplitude of the prior matters to the mean."""
-        return bool(self.observations) or any(self.deviations)
+        return bool(self.observations or self.deviations)
 
     @property
     def noisy_count(self) -> int:

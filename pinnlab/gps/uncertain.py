@@ -38,8 +38,8 @@ def deviation_on(uncertain: Sequence[Uncertain], piece: str) -> float:
     return next((u.deviation for u in uncertain if u.piece == piece), 0.0)
 
 
-def require_pieces(uncertain: Sequence[Uncertain], problem: Problem) -> None:
-    """Refuse pieces without conditions, and pieces named twice.
+def require_pieces(uncertain: Sequence[Uncertain], observed: bool, problem: Problem) -> None:
+    """Refuse pieces without conditions, pieces named twice, and pieces left out with nothing to find them from.
 
     Raises:
         ValueError: If there is one.
@@ -53,3 +53,9 @@ def require_pieces(uncertain: Sequence[Uncertain], problem: Problem) -> None:
             )
     if len({u.piece for u in uncertain}) < len(uncertain):
         raise ValueError(f"Uncertain on {problem.name!r}: a piece is named twice; give each once")
+    for one in uncertain:
+        if one.deviation == math.inf and not observed:
+            raise ValueError(
+                f"Uncertain on {problem.name!r}: the conditions on {one.piece!r} are left out, and there are no "
+                "observations to find them from; give observations=, or a deviation"
+            )

@@ -13,12 +13,14 @@ from pinnlab.numerics.line_spectrum import LineSpectrum
 
 # Logarithm of the largest factor by which an amplitude changes in one step.
 SIZES = math.log(1e3)
+# A misfit that is larger than another by this factor tells of a spectrum that cannot fit.
+MUCH = 1e4
 # Standard deviation of the logarithm of an amplitude before data, about that of their root mean square.
 SPREAD = math.log(10)
 
 
-def profiled(reduced: Tensor, count: int, deviations: Tensor) -> float:
-    """The evidence of exact measurements for the amplitude that makes it most, up to a constant.
+def profiled(reduced: Tensor, count: int, deviations: Tensor) -> tuple[float, float]:
+    """The evidence of exact measurements for the amplitude that makes it most, up to a constant, and the misfit.
 
     With A the rows in units of their noise, times the deviations of the weights, and y the values,
     -count / 2 log(min_w |A w - y|^2 + |w|^2) - log det(A' A + 1) / 2 up to what does not depend on the deviations.
@@ -34,7 +36,18 @@ def profiled(reduced: Tensor, count: int, deviations: Tensor) -> float:
     identity = torch.eye(k, k + 1, dtype=scaled.dtype, device=scaled.device)
     triangle = torch.linalg.qr(torch.cat([scaled, identity]), mode="r").R
     misfit = triangle[k, k].square().clamp(min=1e-300)
-    return float(-count / 2 * torch.log(misfit / count) - triangle.diagonal()[:k].abs().log().sum())
+    evidence = -count / 2 * torch.log(misfit / count) - triangle.diagonal()[:k].abs().log().sum()
+    return float(evidence), float(misfit)
+
+
+def most_likely(found: Sequence[tuple[float, float]]) -> int:
+    """Which of some pairs of evidence and misfit has the greatest evidence, of those that fit.
+
+    A spectrum that cannot satisfy the equations has a misfit larger by many orders, and an evidence that means
+    nothing: few lines have a small determinant.
+    """
+    least = min(misfit for _, misfit in found)
+    return max(range(len(found)), key=lambda i: found[i][0] if found[i][1] <= MUCH * least else -math.inf)
 
 
 def maximised(lines: Sequence[LineSpectrum], second: Tensor) -> tuple[LineSpectrum, ...]:

@@ -35,7 +35,7 @@ class WeightSpace(Algebra):
         memory: Largest number of bytes.
     """
 
-    most: int = 4000
+    most: int = 3000
     memory: float = 8e9
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from pinnlab.errors import SolveFailed
 from pinnlab.gps.spectral_features import SpectralFeatures
 from pinnlab.gps.system import GpSystem, Measurements
-from pinnlab.gps.weight_evidence import best_size, maximised, profiled
+from pinnlab.gps.weight_evidence import best_size, maximised, most_likely, profiled
 from pinnlab.numerics.gaussian_weights import Conditioned, GaussianWeights
 from pinnlab.numerics.line_spectrum import LineSpectrum
 from pinnlab.posterior import WeightPosterior
@@ -26,6 +26,8 @@ from pinnlab.training.estimate import Estimate
 WIDE = 10.0
 # Weights beyond which a step of the evidence costs more than it brings.
 SWEPT = 1200
+# The size that values may have which are hidden in noise, in units of it.
+HIDDEN = 10.0
 # Nugget of exact residuals in the second scaling of the line search.
 LOOSE = 1e-3
 
@@ -102,7 +104,7 @@ class WeightSystem(GpSystem):
         # All spectra see the same noise, so that the rows need to be reduced only once.
         reduced = torch.linalg.qr(torch.column_stack([rows, values]) / noise[:, None], mode="r").R
         ratios = (self.features.ratio(s).to(self.device) for s in spectra)
-        return int(np.argmax([profiled(reduced, len(rows), r) for r in ratios]))
+        return most_likely([profiled(reduced, len(rows), r) for r in ratios])
 
     def more_evident(self, coefficients: Tensor) -> tuple[tuple[LineSpectrum, ...], tuple[float, ...]] | None:
         """After one step of expectation maximisation for the lines, or with the amplitude of greatest evidence.
@@ -123,12 +125,15 @@ class WeightSystem(GpSystem):
         """By what factor all amplitudes grow to those of greatest evidence, in what the exact equations leave."""
         rows, values, noise = self._linear(coefficients)
         noisy = torch.cat([self._deviations, self._observed[2]]) > 0
-        exact = (
-            GaussianWeights.prior(torch.ones_like(rows[0])).given(rows[~noisy], values[~noisy], noise[~noisy]).weights
-        )
-        size = float(values[noisy].square().mean().sqrt()) or 1.0
-        expected = size / math.exp(float(np.log(self.features.amplitudes).mean()))
-        return best_size(exact, rows[noisy], values[noisy], noise[noisy], expected, self.features.parameters)
+        prior = GaussianWeights.prior(torch.ones_like(rows[0]))
+        exact = prior.given(rows[~noisy], values[~noisy], noise[~noisy])
+        # Before the values: the largest of what the equations ask for, the values' own size, and what noise may hide.
+        unit = math.exp(float(np.log(self.features.amplitudes).mean()))
+        sizes = [math.sqrt(exact.misfit / max(1, len(rows) - int(noisy.sum())))]
+        sizes += [float(values[noisy].square().mean().sqrt()) / unit]
+        sizes += [HIDDEN * float(noise[noisy].square().mean().sqrt()) / unit]
+        expected = max(sizes)
+        return best_size(exact.weights, rows[noisy], values[noisy], noise[noisy], expected, self.features.parameters)
 
     # -- rows ----------------------------------------------------------------------------------------------
 

@@ -32,6 +32,8 @@ SHORTEST_STEP = 2.0**-10
 GAIN = 0.1
 # A residual at fresh points above this share of its terms is worth a remark.
 UNRESOLVED = 1e-3
+# Above this one a wider range is tried, as long as it helps.
+UNFIT = 1e-6
 # An answer whose spectrum fills more than this share of the range wants a wider one, by this factor.
 FULL, WIDER = 0.9, 2.0
 # A step of the evidence that multiplies the residual at fresh points by more than this is taken back.
@@ -103,7 +105,7 @@ class SpectralGp(Solver):
         kernel: `FoundSpectrum()`, or a kernel: one for all coordinates, or one for each in the order of
             `problem.coordinates`.
         placement: Where equations and conditions hold.
-        algebra: How the linear problems are solved.  None: `WeightSpace()` for smooth kernels of up to 4,000 weights,
+        algebra: How the linear problems are solved.  None: `WeightSpace()` for smooth kernels of up to 3,000 weights,
             `Kronecker()` for more on a box of two or more coordinates, `Dense()` for rough kernels.
         nugget: Standard deviation of all residuals in units of their prior standard deviation; None for what the
             algebra can do.
@@ -140,6 +142,12 @@ class SpectralGp(Solver):
             raise ValueError(
                 f"SpectralGp: kernel = {self.kernel!r}; give FoundSpectrum(), a Kernel, or a tuple of kernels"
             )
+        for name, kind in (("observations", Observations), ("uncertain", Uncertain)):
+            given = getattr(self, name)
+            if not isinstance(given, tuple) or not all(isinstance(one, kind) for one in given):
+                raise ValueError(f"SpectralGp: {name} = {given!r}; give {kind.__name__}(...), or a tuple of these")
+        if self.windows is not None and not isinstance(self.windows, Windows):
+            raise ValueError(f"SpectralGp: windows = {self.windows!r}; give EqualWindows(...), or leave it out")
         if not isinstance(self.placement, Placement):
             raise ValueError(f"SpectralGp: placement = {self.placement!r}; give NodeGrid() or Scattered()")
         if self.algebra is not None and not isinstance(self.algebra, Algebra):
@@ -165,7 +173,7 @@ class SpectralGp(Solver):
             require_known_parameters(self, problem)
         for observed in self.observations:
             observed.columns(problem)
-        require_pieces(self.uncertain, problem)
+        require_pieces(self.uncertain, bool(self.observations), problem)
         kernel: FoundSpectrum | tuple[Kernel, ...]
         kernel = (self.kernel,) * len(problem.coordinates) if isinstance(self.kernel, Kernel) else self.kernel
         if isinstance(kernel, tuple) and len(kernel) != len(problem.coordinates):
@@ -219,7 +227,7 @@ class SpectralGpMethod(Method[SpectralGpState]):
         if not worse:
             state = replace(state, best=[Found(state.choice, state.coefficients, residual)])
         # A residual need not fall before the range is wide enough, so that the present one is widened, good or not.
-        following = self._widened(state)
+        following = self._widened(state, residual > UNFIT and not (worse or self._is_noisy))
         if following is None and worse:
             best = state.best[-1]
             state = replace(state, choice=best.choice, coefficients=best.coefficients)
@@ -285,8 +293,8 @@ class SpectralGpMethod(Method[SpectralGpState]):
     def _is_noisy(self) -> bool:
         return bool(self.solver.observations or self.solver.uncertain)
 
-    def _widened(self, state: SpectralGpState) -> SpectralGpState | None:
-        """The state in a wider range of frequencies, if the answer fills the present one."""
+    def _widened(self, state: SpectralGpState, unfit: bool) -> SpectralGpState | None:
+        """The state in a wider range of frequencies, if the answer fills the present one or leaves a residual."""
         rule, problem = self.solver.kernel, self.assembly.problem
         if not isinstance(rule, FoundSpectrum) or not self.assembly.may_widen:
             return None
@@ -295,7 +303,7 @@ class SpectralGpMethod(Method[SpectralGpState]):
         before = self._system(state.seed, state.choice)
         found = range_of_answer(before.mean(state.coefficients), max(rule.tolerance, OF_NUGGET * self.assembly.unseen))
         rows = zip(found.top, state.choice.top, found.resolved, strict=True)
-        full = [k > FULL * most or not resolved for k, most, resolved in rows]
+        full = [unfit or k > FULL * most or not resolved for k, most, resolved in rows]
         if not any(full):
             return None
         top = [WIDER * k if f else k for k, f in zip(state.choice.top, full, strict=True)]

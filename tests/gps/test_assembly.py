@@ -53,7 +53,7 @@ def square(conditions):
     y = sp.Symbol("y", real=True)
     v = sp.Function("v")(x, y)
     return Problem(
-        name="square", equations=[D(v, x, 2) + D(v, y, 2) - sp.sin(50 * x) * sp.sin(50 * y)], unknowns=[v],
+        name="square", equations=[D(v, x, 2) + D(v, y, 2) - sp.sin(40 * x) * sp.sin(40 * y)], unknowns=[v],
         domain=Box({x: (0, 1), y: (0, 1)}), conditions=conditions(v),
     )  # fmt: skip
 
@@ -126,6 +126,6 @@ def test_what_no_range_makes_possible_is_refused_before_data_are_looked_at(monke
                    domain=Box(dict.fromkeys(names, (0, 1))), conditions=[dirichlet(v, 0)])  # fmt: skip
     looked = []
     monkeypatch.setattr("pinnlab.gps.assembly.range_of_data", lambda *given: looked.append(given))
-    with pytest.raises(UnsupportedProblem, match=r"weights, more than 4000; raise most"):
+    with pytest.raises(UnsupportedProblem, match=r"weights, more than 3000; raise most"):
         assembly(cube).first  # noqa: B018
     assert not looked

@@ -19,11 +19,14 @@ def test_what_is_not_named_is_exact_and_no_deviation_leaves_a_piece_out():
 
 
 def test_pieces_are_checked():
-    require_pieces((Uncertain("left"),), LINE)
+    require_pieces((Uncertain("left"),), True, LINE)
+    require_pieces((Uncertain("left", 0.1),), False, LINE)
     with pytest.raises(ValueError, match=r"no condition on 'lef'.*left"):
-        require_pieces((Uncertain("lef"),), LINE)
+        require_pieces((Uncertain("lef"),), True, LINE)
     with pytest.raises(ValueError, match="named twice"):
-        require_pieces((Uncertain("left"), Uncertain("left", 2.0)), LINE)
+        require_pieces((Uncertain("left"), Uncertain("left", 2.0)), True, LINE)
+    with pytest.raises(ValueError, match="no observations to find them from"):
+        require_pieces((Uncertain("left"),), False, LINE)
 
 
 @pytest.mark.parametrize("deviation", [0.0, -1.0, math.nan])

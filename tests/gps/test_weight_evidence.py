@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from pinnlab.gps.weight_evidence import best_size, maximised, profiled
+from pinnlab.gps.weight_evidence import best_size, maximised, most_likely, profiled
 from pinnlab.numerics.gaussian_weights import GaussianWeights
 from pinnlab.numerics.line_spectrum import LineSpectrum
 
@@ -29,7 +29,18 @@ def test_profiled_evidence_is_the_largest_density_over_amplitudes_up_to_a_consta
     one = torch.tensor([1.0, 2.0, 0.3, 0.7], dtype=torch.float64)
     other = torch.tensor([0.1, 0.0, 3.0, 1.0], dtype=torch.float64)
     expected = largest(one) - largest(other)
-    assert profiled(reduced, 9, one) - profiled(reduced, 9, other) == pytest.approx(expected, abs=2e-3)
+    assert profiled(reduced, 9, one)[0] - profiled(reduced, 9, other)[0] == pytest.approx(expected, abs=2e-3)
+
+
+def test_the_misfit_is_that_of_the_posterior_mean():
+    rows, values = torch.tensor([[3.0]], dtype=torch.float64), torch.tensor([6.0], dtype=torch.float64)
+    reduced = torch.linalg.qr(torch.column_stack([rows, values]), mode="r").R
+    # y^2 / (1 + 9 * 4) for a weight of deviation 2.
+    assert profiled(reduced, 1, torch.tensor([2.0]).double())[1] == pytest.approx(36 / 37)
+
+
+def test_evidence_decides_among_spectra_that_fit():
+    assert most_likely([(5.0, 10.0), (7.0, 30.0), (99.0, 1e8)]) == 1
 
 
 def lines(*variances):

@@ -23,6 +23,7 @@ from pinnlab import (
     compare,
     dirichlet,
     initial,
+    neumann,
     parameter,
     solve,
 )
@@ -259,3 +260,43 @@ def test_a_given_kernel_is_solved_with_once_where_nothing_is_noisy():
 def test_steps_that_do_not_suffice_are_said():
     assert "raise iterations" in solve(NONLINEAR, SpectralGp(iterations=2, sweeps=0)).note
     assert "raise iterations" not in solve(NONLINEAR, SpectralGp(sweeps=0)).note
+
+
+def reaction():
+    return line(D(u, x, 2) - u + 1)
+
+
+@pytest.mark.parametrize("deviation", [0.01, 1.0])
+def test_an_uncertain_condition_of_value_zero_stays_uncertain(deviation):
+    found = solve(reaction(), SpectralGp(uncertain=Uncertain("right", deviation))).field
+    told = float(found.deviation(np.array([[1.0]]))[0, 0])
+    assert 0.5 * deviation < told <= deviation
+
+
+def test_few_values_leave_the_far_end_open():
+    # u = 1 + a exp(x) + b exp(-x) with u(0) = 0 and u(1) = 0.3.
+    a, b = np.linalg.solve([[1, 1], [np.e, 1 / np.e]], [-1, -0.7])
+    places, inside = np.linspace(0.1, 0.3, 5)[:, None], 0
+    for seed in range(6):
+        noise = 0.05 * np.random.default_rng(seed).standard_normal((5, 1))
+        data = Observations(places, 1 + a * np.exp(places) + b * np.exp(-places) + noise, 0.05)
+        found = solve(reaction(), SpectralGp(observations=data, uncertain=Uncertain("right"))).field
+        end = np.array([[1.0]])
+        deviation = float(found.deviation(end)[0, 0])
+        # Least squares without a prior leave 0.12 open.
+        assert 0.05 < deviation < 0.13
+        inside += abs(float(found(end)[0, 0]) - 0.3) < 2 * deviation
+    assert inside >= 5
+
+
+def test_a_beam_asks_for_a_wider_range_than_its_data():
+    bent = sp.sin(3 * x) * sp.exp(x)
+    ends = [dirichlet(u, bent), neumann(u, bent.diff(x).subs(x, 1), on="right")]
+    ends.append(neumann(u, -bent.diff(x).subs(x, 0), on="left"))
+    beam = Problem(
+        name="beam", equations=[D(u, x, 4) - bent.diff(x, 4)], unknowns=[u], domain=Box({x: (0, 1)}),
+        conditions=ends, reference=bent,
+    )  # fmt: skip
+    found = solve(beam, SpectralGp())
+    assert error(beam, found) < 1e-8
+    assert found.note == ""

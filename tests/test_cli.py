@@ -104,7 +104,7 @@ def test_list_for_people_fits_eighty_columns_and_cuts_no_name(monkeypatch):
     assert all(name in result.stdout for name in shipped())
     assert "…" not in result.stdout
     assert max(map(len, result.stdout.splitlines()[:-1])) <= 80
-    assert "collocation, etdrk4" in result.stdout
+    assert "causal-pinn, collocation" in result.stdout
     assert "not asked, since that takes seconds: deepxde-pinn" in result.stdout
 
 

@@ -62,16 +62,24 @@ class Posterior(Field):
         """
 
 
+class Spread(Protocol):
+    """An answer that knows its standard deviation."""
+
+    def deviations(self, points: np.ndarray) -> np.ndarray:
+        """The standard deviations `(n, unknowns)` at `points (n, dim)`."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Deviation(Field):
-    """The standard deviation of a posterior.
+    """The standard deviation of an answer.
 
     Attributes:
         posterior: The answer.
     """
 
     problem: Problem
-    posterior: Posterior = field(repr=False)
+    posterior: Spread = field(repr=False)
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """The standard deviations `(n, unknowns)` at `points (n, dim)`."""

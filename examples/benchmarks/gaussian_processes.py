@@ -3,7 +3,7 @@
 The rows "SpectralGp()" have the default setting, one for all problems: nothing in it is chosen for a problem, and
 frequencies come from the declaration.  Rows with a number of points have the kernel or the grid that they name:
 
-- 1,024 points: `NodeGrid(30)`, 900 inside and 128 on the sides; the spectrum is found;
+- 1,024 points: `NodeGrid(30)`, 900 inside and 124 on the sides (corners are told twice); the spectrum is found;
 - 1,201 points, kernel: squared exponentials of lengths 1/(3 sqrt 2) and 1/(20 sqrt 2), those of Chen, Hosseini, Owhadi
   and Stuart (2021), scattered points;
 - 1,201 points, grid: of six grids of at most 1,201 points in all the one with the least residual at fresh points.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.errors import UnsupportedProblem
-from pinnlab.field import Field, checked_points
+from pinnlab.field import checked_points
 from pinnlab.gps.waves import PriorDraws
 from pinnlab.integral import Integral
 from pinnlab.numerics.derivative_gram import Functionals, ProductKernel, Term
@@ -103,11 +103,6 @@ class FunctionPosterior(Posterior):
             moved = [self._left(part)[1] @ self.summed.weights for part in self._parts(where)]
             total = total + torch.cat(moved, dim=1)
         return total.T.cpu().numpy()
-
-    @property
-    def deviation(self) -> FunctionDeviation:
-        """The standard deviation at each point."""
-        return FunctionDeviation(self.problem, self)
 
     def derivative(self, orders: Sequence[int]) -> FunctionPosterior:
         """The distribution of the exact partial derivative.
@@ -259,30 +254,3 @@ class FunctionPosterior(Posterior):
         errors = torch.randn(found.shape, generator=generator, dtype=torch.float64).to(found)
         found = found + self.summed.noise[:, None] * errors
         return self.summed.whitener @ (found - self.summed.white.T @ white)
-
-
-@dataclass(frozen=True, eq=False)
-class FunctionDeviation(Field):
-    """The standard deviation of a posterior in function space.
-
-    Attributes:
-        posterior: The answer.
-    """
-
-    problem: Problem
-    posterior: FunctionPosterior = field(repr=False)
-
-    def __call__(self, points: np.ndarray) -> np.ndarray:
-        """The standard deviations `(n, unknowns)` at `points (n, dim)`."""
-        return self.posterior.deviations(points)
-
-    def derivative(self, orders: Sequence[int]) -> Field:
-        """Refused: it has a kink wherever it is zero.
-
-        Raises:
-            UnsupportedProblem: Always.
-        """
-        raise UnsupportedProblem(
-            f"the standard deviation of {self.problem.name!r} is not differentiated; the one of a derivative is "
-            "field.derivative(orders).deviation"
-        )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
+from pinnlab.gps.function_posterior import FunctionPosterior, Told
 from pinnlab.gps.representers import Linearisation, Representers
 from pinnlab.gps.system import GpSystem
 from pinnlab.numerics.derivative_gram import ProductKernel
@@ -16,8 +19,30 @@ from pinnlab.numerics.derivative_gram import ProductKernel
 STRIPE = 256
 
 
+class Outcome(Protocol):
+    """A linearised problem that was solved."""
+
+    @property
+    def linear(self) -> Linearisation:
+        """What is measured."""
+        ...
+
+    @property
+    def dual(self) -> Tensor:
+        """C^-1 values, in the units of the measurements `(N,)`."""
+        ...
+
+    @property
+    def told(self) -> Told:
+        """What deviations are made of."""
+        ...
+
+
+Solution = TypeVar("Solution", bound=Outcome)
+
+
 @dataclass(frozen=True, eq=False)
-class FunctionSystem(GpSystem):
+class FunctionSystem(GpSystem, Generic[Solution]):
     """Coefficients are those of `Representers`: of covariance functions, whatever the problem is linearised at."""
 
     space: Representers
@@ -29,6 +54,33 @@ class FunctionSystem(GpSystem):
     def residual(self, coefficients: Tensor) -> Tensor:
         """All residuals in units of their noise, the nugget taken about the prior mean."""
         return self.space.residual(coefficients) / self._first_noise
+
+    @abc.abstractmethod
+    def _made(self, linear: Linearisation) -> Solution:
+        """The solution of a linearised problem."""
+
+    def _outcome(self, coefficients: Tensor) -> Solution:
+        """The problem linearised there, a linear one at zero, and solved; the last one is kept."""
+        at = self.start() if self.space.measurements.is_linear else coefficients
+        if not self._memory or not torch.equal(self._memory[0][0], at):
+            self._memory.clear()  # room for the next one
+            self._memory.append((at, self._made(self.space.linearised(at))))
+        return self._memory[0][1]
+
+    @cached_property
+    def _memory(self) -> list[tuple[Tensor, Solution]]:
+        return []
+
+    def linearized(self, coefficients: Tensor) -> Tensor:
+        """The posterior mean of the linearised problem."""
+        found = self._outcome(coefficients)
+        return self.space.gather(found.linear, found.dual)
+
+    def field(self, coefficients: Tensor) -> FunctionPosterior:
+        """The posterior; what its deviation takes is computed when it is asked for."""
+        representers = self.space.functionals(coefficients)
+        told = lambda: self._outcome(coefficients).told  # noqa: E731
+        return FunctionPosterior(self.space.measurements.problem, self.space.kernel, representers, told)
 
     def merit(self, coefficients: Tensor) -> float:
         """The root of minus twice the logarithm of the posterior density, up to a constant and the prior's amplitude.
@@ -45,7 +97,11 @@ class FunctionSystem(GpSystem):
     @property
     def _last_noise(self) -> Tensor:
         """Standard deviations of all errors, for the prior's amplitude, of the problem that was linearised last."""
-        return self._first_noise
+        if not self._memory:
+            return self._first_noise
+        linear, told = self._memory[0][1].linear, self._memory[0][1].told
+        nugget = self.space.measurements.nugget * linear.sizes
+        return torch.where(linear.noise > 0, linear.noise / told.amplitude, nugget)
 
     @cached_property
     def _first_noise(self) -> Tensor:

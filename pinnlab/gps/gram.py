@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from pinnlab.errors import SolveFailed
-from pinnlab.gps.function_posterior import FunctionPosterior, Told
+from pinnlab.gps.function_posterior import Told
 from pinnlab.gps.function_system import FunctionSystem, gram
 from pinnlab.gps.placement import Placement
 from pinnlab.gps.representers import Linearisation, Representers
@@ -107,50 +106,15 @@ class Factorised:
 
 
 @dataclass(frozen=True, eq=False)
-class DenseSystem(FunctionSystem):
+class DenseSystem(FunctionSystem[Factorised]):
     """One Cholesky factorisation for each linearisation."""
 
     settings: Dense
 
-    def linearized(self, coefficients: Tensor) -> Tensor:
-        """The posterior mean of the linearised problem."""
-        found = self._factorised(coefficients)
-        return self.space.gather(found.linear, found.dual)
-
     def scalars(self, coefficients: Tensor) -> Mapping[str, float]:
         """The nugget that was used, the amplitude and the evidence, of the problem linearised there."""
-        found = self._factorised(coefficients)
+        found = self._outcome(coefficients)
         return {"nugget": found.nugget, "amplitude": found.scaled.amplitude, "log_evidence": found.log_evidence}
-
-    def log_evidence(self, coefficients: Tensor) -> float:
-        """Of the problem linearised there, for the amplitude of greatest evidence."""
-        return self._factorised(coefficients).log_evidence
-
-    def field(self, coefficients: Tensor) -> FunctionPosterior:
-        """The posterior; what its deviation takes is computed when it is asked for."""
-        representers = self.space.functionals(coefficients)
-        told = lambda: self._factorised(coefficients).told  # noqa: E731
-        return FunctionPosterior(self.space.measurements.problem, self.space.kernel, representers, told)
-
-    @property
-    def _last_noise(self) -> Tensor:
-        if not self._memory:
-            return self._first_noise
-        found = self._memory[0][1]
-        linear, nugget = found.linear, self.space.measurements.nugget
-        return torch.where(linear.noise > 0, linear.noise / found.scaled.amplitude, nugget * linear.sizes)
-
-    @cached_property
-    def _memory(self) -> list[tuple[Tensor, Factorised]]:
-        return []
-
-    def _factorised(self, coefficients: Tensor) -> Factorised:
-        """The problem linearised there, a linear one at zero; the last one is kept."""
-        at = self.start() if self.space.measurements.is_linear else coefficients
-        if not self._memory or not torch.equal(self._memory[0][0], at):
-            self._memory.clear()  # room for the next one
-            self._memory.append((at, self._made(self.space.linearised(at))))
-        return self._memory[0][1]
 
     def _made(self, linear: Linearisation) -> Factorised:
         triangle, nugget = self._cholesky(gram(self.space.kernel, linear))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from pinnlab.errors import SolveFailed
-from pinnlab.gps.function_posterior import FunctionPosterior, Told
+from pinnlab.gps.function_posterior import Told
 from pinnlab.gps.function_system import FunctionSystem, gram
 from pinnlab.gps.placement import Placement
 from pinnlab.gps.representers import Linearisation, Representers
@@ -91,45 +90,15 @@ class Solved:
 
 
 @dataclass(frozen=True, eq=False)
-class IterativeSystem(FunctionSystem):
+class IterativeSystem(FunctionSystem[Solved]):
     """A solution by conjugate gradients for each linearisation."""
 
     settings: Iterative
 
-    def linearized(self, coefficients: Tensor) -> Tensor:
-        """The posterior mean of the linearised problem."""
-        found = self._solved(coefficients)
-        return self.space.gather(found.linear, found.dual)
-
     def scalars(self, coefficients: Tensor) -> Mapping[str, float]:
         """The products that the problem linearised there took, what it misses by, and the amplitude."""
-        found = self._solved(coefficients)
+        found = self._outcome(coefficients)
         return {"products": found.products, "missed": found.missed, "amplitude": found.told.amplitude}
-
-    def field(self, coefficients: Tensor) -> FunctionPosterior:
-        """The posterior; what its deviation takes is computed when it is asked for."""
-        representers = self.space.functionals(coefficients)
-        told = lambda: self._solved(coefficients).told  # noqa: E731
-        return FunctionPosterior(self.space.measurements.problem, self.space.kernel, representers, told)
-
-    @property
-    def _last_noise(self) -> Tensor:
-        if not self._memory:
-            return self._first_noise
-        found = self._memory[0][1]
-        linear, nugget = found.linear, self.space.measurements.nugget
-        return torch.where(linear.noise > 0, linear.noise / found.told.amplitude, nugget * linear.sizes)
-
-    @cached_property
-    def _memory(self) -> list[tuple[Tensor, Solved]]:
-        return []
-
-    def _solved(self, coefficients: Tensor) -> Solved:
-        """The problem linearised there, a linear one at zero; the last one is kept."""
-        at = self.start() if self.space.measurements.is_linear else coefficients
-        if not self._memory or not torch.equal(self._memory[0][0], at):
-            self._memory[:] = [(at, self._made(self.space.linearised(at)))]
-        return self._memory[0][1]
 
     def _made(self, linear: Linearisation) -> Solved:
         nugget, sizes = self.space.measurements.nugget, linear.sizes

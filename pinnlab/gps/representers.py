@@ -12,9 +12,8 @@ from torch import Tensor
 
 from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.forms.linearized import Linearized
-from pinnlab.gps.system import Measurements
+from pinnlab.gps.system import Measurements, require_finite
 from pinnlab.numerics.derivative_gram import Functionals, ProductKernel, Term
-from pinnlab.row_system import Cloud
 
 JetAt = tuple[int, tuple[int, ...]]
 """Which unknown, and the orders of its derivative."""
@@ -182,7 +181,7 @@ class Representers:
             for row, places in zip(cloud.rows, self._seats[k], strict=True):
                 found = [jets[k][i] for i in places]
                 residual, partials = row.values_and_partials(found, cloud.points, cloud.normals, cloud.carried)
-                _require_finite(cloud, residual, partials)
+                require_finite(cloud, residual, partials)
                 terms = [Term(*self.sites[k].jets[i], p) for i, p in zip(places, partials, strict=True)]
                 rows.append(Functionals(cloud.points, tuple(terms)))
                 seats.append((k, places))
@@ -234,15 +233,3 @@ class Representers:
 def _at(row: Linearized, k: int, names: Sequence[str]) -> JetAt:
     jet = row.jets[k]
     return names.index(jet.field), jet.orders
-
-
-def _require_finite(cloud: Cloud, residual: Tensor, partials: Sequence[Tensor]) -> None:
-    for value in (residual, *partials):
-        bad = torch.nonzero(~torch.isfinite(value))[:, 0]
-        if len(bad):
-            place = ", ".join(f"{float(v):.6g}" for v in cloud.points[bad[0]])
-            raise SolveFailed(
-                f"SpectralGp: the {cloud.name}, or its derivative by an unknown, is {float(value[bad[0]])} at "
-                f"({place}); check its data there, or write the equation for a shifted unknown if it is singular at "
-                "u = 0"
-            )

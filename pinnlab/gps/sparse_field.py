@@ -11,9 +11,9 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import Field, checked_points
 from pinnlab.numerics.sparse_cholesky import Conditionals, ProductCovariance, conditionals
+from pinnlab.posterior import Deviation
 from pinnlab.problem import Problem
 
 # Points at which a field is evaluated at once.
@@ -95,9 +95,9 @@ class ScatteredField(Field):
         return replace(self, orders=tuple(a + b for a, b in zip(self.orders, orders, strict=True)))
 
     @property
-    def deviation(self) -> ScatteredDeviation:
+    def deviation(self) -> Deviation:
         """The standard deviation: of the values, from functions drawn, and of what lies between them."""
-        return ScatteredDeviation(self)
+        return Deviation(self.problem, self)
 
     def deviations(self, points: np.ndarray) -> np.ndarray:
         """The standard deviations `(n, unknowns)` at `points (n, dim)`."""
@@ -118,33 +118,6 @@ class ScatteredField(Field):
         found = self.known.derivatives(points, [self.orders])
         near = self.values[:, np.maximum(found.near, 0)]
         return np.einsum("nm,unm->nu", found.weights[:, 0], near), found
-
-
-@dataclass(frozen=True, eq=False)
-class ScatteredDeviation(Field):
-    """The standard deviation of a scattered field, from the same functions drawn wherever it is asked for."""
-
-    mean: ScatteredField = field(repr=False)
-
-    @property
-    def problem(self) -> Problem:  # type: ignore[override]
-        """What the values solve."""
-        return self.mean.problem
-
-    def __call__(self, points: np.ndarray) -> np.ndarray:
-        """The standard deviations `(n, unknowns)` at `points (n, dim)`."""
-        return self.mean.deviations(points)
-
-    def derivative(self, orders: Sequence[int]) -> Field:
-        """Refused.
-
-        Raises:
-            UnsupportedProblem: Always.
-        """
-        raise UnsupportedProblem(
-            f"the standard deviation of {self.problem.name!r} is not differentiated; the one of a derivative is "
-            "field.derivative(orders).deviation"
-        )
 
 
 def _in_parts(function: Callable[[np.ndarray], np.ndarray], points: np.ndarray, unknowns: int) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab.errors import SolveFailed
 from pinnlab.field import Field
 from pinnlab.forms.boundary import classify
 from pinnlab.forms.linearized import Linearized
@@ -205,3 +206,19 @@ def _cloud(
     skip = 0 if problem.time is None else 1
     n = torch.as_tensor(normals[:, skip:], dtype=torch.float64, device=device)
     return Cloud(name, tuple(rows), x, n, x.new_zeros(len(x)))
+
+
+def require_finite(cloud: Cloud, residual: Tensor, partials: Sequence[Tensor]) -> None:
+    """Refuse residuals, or derivatives of them by the unknowns, that are no numbers.
+
+    Raises:
+        SolveFailed: If there is one; the text names the place.
+    """
+    for value in (residual, *partials):
+        bad = torch.nonzero(~torch.isfinite(value))[:, 0]
+        if len(bad):
+            place = ", ".join(f"{float(v):.6g}" for v in cloud.points[bad[0]])
+            raise SolveFailed(
+                f"SpectralGp: the {cloud.name}, or its derivative by an unknown, is {float(value[bad[0]])} at "
+                f"({place}); check its data there, or write the equation for a shifted unknown if u = 0 is singular"
+            )

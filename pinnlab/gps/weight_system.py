@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pinnlab.errors import SolveFailed
 from pinnlab.gps.spectral_features import SpectralFeatures
-from pinnlab.gps.system import GpSystem, Measurements
+from pinnlab.gps.system import GpSystem, Measurements, require_finite
 from pinnlab.gps.weight_evidence import best_size, maximised, most_likely, profiled
 from pinnlab.numerics.gaussian_weights import Conditioned, GaussianWeights
 from pinnlab.numerics.line_spectrum import LineSpectrum
@@ -182,7 +182,7 @@ class WeightSystem(GpSystem):
             for row in cloud.rows:
                 jets = [values[j.field, j.orders] for j in row.jets]
                 residual, partials = row.values_and_partials(jets, cloud.points, cloud.normals, cloud.carried, numbers)
-                _require_finite(cloud, residual, partials)
+                require_finite(cloud, residual, partials)
                 matrix = coefficients.new_zeros(len(residual), self.features.count)
                 for jet, partial in zip(row.jets, partials, strict=False):
                     i = names.index(jet.field)
@@ -298,14 +298,3 @@ def _require_unknown(cloud: Cloud, residual: Tensor, matrix: Tensor) -> None:
             f"SpectralGp: the {cloud.name}, linearised at the first guess or at an iterate, holds no unknown; write it "
             "for a shifted unknown, u = 1 + v say"
         )
-
-
-def _require_finite(cloud: Cloud, residual: Tensor, partials: Sequence[Tensor]) -> None:
-    for value in (residual, *partials):
-        bad = torch.nonzero(~torch.isfinite(value))[:, 0]
-        if len(bad):
-            place = ", ".join(f"{float(v):.6g}" for v in cloud.points[bad[0]])
-            raise SolveFailed(
-                f"SpectralGp: the {cloud.name}, or its derivative by an unknown, is {float(value[bad[0]])} at "
-                f"({place}); check its data there, or write the equation for a shifted unknown if u = 0 is singular"
-            )

@@ -47,7 +47,6 @@ class GaussianWeights:
         triangle, right = r[:k, :k], r[:k, k]
         mean = torch.linalg.solve_triangular(triangle, right[:, None], upper=True)[:, 0]
         factor = torch.linalg.solve_triangular(triangle, self.factor, upper=True, left=False)
-        left = torch.linalg.solve_triangular(triangle, identity[:, :k], upper=True).square().sum()
         misfit = r[k, k].square() if len(r) > k else r.new_zeros(())
         determinant = triangle.diagonal().abs().log().sum() + noise.log().sum()
         evidence = -misfit / 2 - determinant - len(values) / 2 * math.log(2 * math.pi)
@@ -55,8 +54,6 @@ class GaussianWeights:
             GaussianWeights(self.mean + self.factor @ mean, factor),
             float(evidence),
             float(misfit),
-            float(k - left),
-            float(mean @ mean),
         )
 
     def covariance(self, rows: Tensor) -> Tensor:
@@ -82,13 +79,8 @@ class Conditioned:
         weights: Their distribution given the measurements.
         log_evidence: The logarithm of the density of the measured values under the distribution before.
         misfit: y' G^-1 y for the values y, less their mean before, and their covariance G before.
-        determined: The effective number of weights that the measurements determine, the trace of 1 - cov(z) for the z
-            of the distribution before (D. J. C. MacKay, Neural Comput. 4 (1992) 415-447, equation 4.9).
-        shift: |z|^2 of the mean, the squared distance from the mean before in units of standard deviations.
     """
 
     weights: GaussianWeights
     log_evidence: float
     misfit: float
-    determined: float
-    shift: float

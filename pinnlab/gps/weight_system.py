@@ -26,10 +26,34 @@ from pinnlab.training.estimate import Estimate
 WIDE = 10.0
 # Weights beyond which a step of the evidence costs more than it brings.
 SWEPT = 1200
+# Amplitudes whose logarithms differ by less are the same to what noisy values can tell.
+SAME = 0.1
 # The size that values may have which are hidden in noise, in units of it.
 HIDDEN = 10.0
 # Nugget of exact residuals in the second scaling of the line search.
 LOOSE = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """A linear problem: first what is exact, then what is noisy, whose evidence is given the exact.
+
+    Attributes:
+        exact: The weights given all that is exact.
+        rows: (n, M), of what is noisy.
+        values: (n,).
+        noise: Standard deviations (n,).
+    """
+
+    exact: Conditioned
+    rows: Tensor
+    values: Tensor
+    noise: Tensor
+
+    @cached_property
+    def all(self) -> Conditioned:
+        """The weights given everything."""
+        return self.exact.weights.given(self.rows, self.values, self.noise) if len(self.rows) else self.exact
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,21 +143,20 @@ class WeightSystem(GpSystem):
             lines = maximised(self.features.lines, self._second_moments(coefficients).mean(dim=0))
             return lines, tuple(a * self._size(found) for a in self.features.amplitudes)
         factor = self._growth(coefficients)
+        if abs(math.log(factor)) < SAME:
+            return None
         return self.features.lines, tuple(a * factor for a in self.features.amplitudes)
 
     def _growth(self, coefficients: Tensor) -> float:
         """By what factor all amplitudes grow to those of greatest evidence, in what the exact equations leave."""
-        rows, values, noise = self._linear(coefficients)
-        noisy = torch.cat([self._deviations, self._observed[2]]) > 0
-        prior = GaussianWeights.prior(torch.ones_like(rows[0]))
-        exact = prior.given(rows[~noisy], values[~noisy], noise[~noisy])
+        told = self._told(coefficients)
         # Before the values: the largest of what the equations ask for, the values' own size, and what noise may hide.
         unit = math.exp(float(np.log(self.features.amplitudes).mean()))
-        sizes = [math.sqrt(exact.misfit / max(1, len(rows) - int(noisy.sum())))]
-        sizes += [float(values[noisy].square().mean().sqrt()) / unit]
-        sizes += [HIDDEN * float(noise[noisy].square().mean().sqrt()) / unit]
-        expected = max(sizes)
-        return best_size(exact.weights, rows[noisy], values[noisy], noise[noisy], expected, self.features.parameters)
+        sizes = [math.sqrt(told.exact.misfit / max(1, self.measurements.count - len(told.rows)))]
+        sizes += [float(told.values.square().mean().sqrt()) / unit]
+        sizes += [HIDDEN * float(told.noise.square().mean().sqrt()) / unit]
+        wide = self.features.parameters
+        return best_size(told.exact.weights, told.rows, told.values, told.noise, max(sizes), wide)
 
     # -- rows ----------------------------------------------------------------------------------------------
 
@@ -235,33 +258,34 @@ class WeightSystem(GpSystem):
     # -- posterior -----------------------------------------------------------------------------------------
 
     @cached_property
-    def _memory(self) -> list[tuple[Tensor, Conditioned]]:
+    def _memory(self) -> list[tuple[Tensor, Told]]:
         return []
 
-    def _conditioned(self, coefficients: Tensor) -> Conditioned:
-        """The posterior of the problem linearised at some weights; that of the last ones is kept.
+    def _told(self, coefficients: Tensor) -> Told:
+        """What is said of the weights by the problem linearised at some; that of the last ones is kept.
 
         A linear problem is linearised at zero, so that a run that is resumed elsewhere rounds as one that was not.
         """
         at = self.start() if self.measurements.is_linear else coefficients
         if not self._memory or not torch.equal(self._memory[0][0], at):
-            found = self._posterior(*self._linear(at))
-            if not torch.isfinite(found.weights.mean).all():
-                raise SolveFailed(
-                    f"SpectralGp: the equations leave some weights undetermined in spite of a nugget of "
-                    f"{self.measurements.nugget:g}; raise nugget"
-                )
-            self._memory[:] = [(at, found)]
+            rows, values, noise = self._linear(at)
+            noisy = torch.cat([self._deviations, self._observed[2]]) > 0
+            if not self.measurements.is_noisy:
+                noisy = torch.zeros_like(noisy)
+            prior = GaussianWeights.prior(torch.ones_like(rows[0]))
+            exact = prior.given(rows[~noisy], values[~noisy], noise[~noisy])
+            self._memory[:] = [(at, Told(exact, rows[noisy], values[noisy], noise[noisy]))]
         return self._memory[0][1]
 
-    def _posterior(self, rows: Tensor, values: Tensor, noise: Tensor) -> Conditioned:
-        """First what is exact, then what is noisy, so that the evidence is of the noisy given the exact."""
-        prior = GaussianWeights.prior(torch.ones_like(rows[0]))
-        if not self.measurements.is_noisy:
-            return prior.given(rows, values, noise)
-        noisy = torch.cat([self._deviations, self._observed[2]]) > 0
-        exact = prior.given(rows[~noisy], values[~noisy], noise[~noisy]).weights
-        return exact.given(rows[noisy], values[noisy], noise[noisy])
+    def _conditioned(self, coefficients: Tensor) -> Conditioned:
+        """The posterior of the problem linearised at some weights."""
+        found = self._told(coefficients).all
+        if not torch.isfinite(found.weights.mean).all():
+            raise SolveFailed(
+                f"SpectralGp: the equations leave some weights undetermined in spite of a nugget of "
+                f"{self.measurements.nugget:g}; raise nugget"
+            )
+        return found
 
     def _size(self, found: Conditioned) -> float:
         """The amplitude of greatest evidence, in units of the prior's, where all noise is in these units."""

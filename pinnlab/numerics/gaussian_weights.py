@@ -38,20 +38,26 @@ class GaussianWeights:
             values: (n,).
             noise: Standard deviations (n,), positive.
         """
-        scaled = torch.column_stack([rows @ self.factor, values - rows @ self.mean]) / noise[:, None]
+        spread, off = (rows @ self.factor) / noise[:, None], (values - rows @ self.mean) / noise
+        # Few measurements tell nothing of all directions but their own.
+        basis = torch.linalg.qr(spread.T).Q if len(rows) < spread.shape[1] else None
+        scaled = torch.column_stack([spread if basis is None else spread @ basis, off])
         # Householder reflections lose small rows above large ones.
         order = torch.argsort(scaled.abs().amax(dim=1), descending=True)
-        k = self.factor.shape[1]
+        k = scaled.shape[1] - 1
         identity = torch.eye(k, k + 1, dtype=rows.dtype, device=rows.device)
         r = torch.linalg.qr(torch.cat([scaled[order], identity]), mode="r").R
         triangle, right = r[:k, :k], r[:k, k]
+        told = self.factor if basis is None else self.factor @ basis
         mean = torch.linalg.solve_triangular(triangle, right[:, None], upper=True)[:, 0]
-        factor = torch.linalg.solve_triangular(triangle, self.factor, upper=True, left=False)
+        factor = torch.linalg.solve_triangular(triangle, told, upper=True, left=False)
+        if basis is not None:
+            factor = self.factor + (factor - told) @ basis.T
         misfit = r[k, k].square() if len(r) > k else r.new_zeros(())
         determinant = triangle.diagonal().abs().log().sum() + noise.log().sum()
         evidence = -misfit / 2 - determinant - len(values) / 2 * math.log(2 * math.pi)
         return Conditioned(
-            GaussianWeights(self.mean + self.factor @ mean, factor),
+            GaussianWeights(self.mean + told @ mean, factor),
             float(evidence),
             float(misfit),
         )

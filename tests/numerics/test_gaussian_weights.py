@@ -62,3 +62,17 @@ def test_samples_have_the_mean_and_the_covariance():
     drawn = weights.samples(20_000, torch.Generator().manual_seed(0))
     torch.testing.assert_close(drawn.mean(dim=0), weights.mean, atol=0.03, rtol=0)
     torch.testing.assert_close(torch.cov(drawn.T), weights.factor @ weights.factor.T, atol=0.03, rtol=0)
+
+
+def test_fewer_measurements_than_weights_leave_the_other_directions_as_they_were():
+    rng = torch.Generator().manual_seed(2)
+    rows, values = torch.randn(3, 8, generator=rng, dtype=F64), torch.randn(3, generator=rng, dtype=F64)
+    noise, scales = tensor([0.1, 0.2, 0.3]), torch.linspace(0.5, 2, 8, dtype=F64)
+    found = GaussianWeights.prior(scales).given(rows, values, noise)
+    precision = torch.diag(scales**-2) + rows.T @ torch.diag(noise**-2) @ rows
+    identity = torch.eye(8, dtype=F64)
+    torch.testing.assert_close(found.weights.covariance(identity), torch.linalg.inv(precision), rtol=1e-11, atol=1e-13)
+    told_mean = torch.linalg.solve(precision, rows.T @ (values / noise**2))
+    torch.testing.assert_close(found.weights.mean, told_mean, rtol=1e-11, atol=1e-13)
+    unseen = torch.linalg.svd(scales[:, None] * rows.T, full_matrices=True).U[:, 3:].T / scales
+    torch.testing.assert_close(found.weights.deviation(unseen), torch.ones(5, dtype=F64), rtol=1e-12, atol=0.0)

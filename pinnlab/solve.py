@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 import torch
 
+from pinnlab.admissible import is_number, is_whole
 from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.field import Field
 from pinnlab.files import checkpoint as files
@@ -102,10 +102,10 @@ def solve(
     """
     if not isinstance(solver, Solver):
         raise ValueError(f"solve: solver must be the settings of a method such as Etdrk4(points=64), got {solver!r}")
-    if not isinstance(seed, Integral) or seed < 0:
+    if not is_whole(seed) or seed < 0:
         raise ValueError(f"solve: seed = {seed!r}; give a whole number from 0 on")
     for name, budget in (("max_steps", max_steps), ("max_seconds", max_seconds)):
-        if budget is not None and not budget >= 0:
+        if budget is not None and not (is_number(budget) and budget >= 0):
             raise ValueError(f"solve: {name} = {budget!r}; give a number from 0 on, or None for no such budget")
     if resume and checkpoint is None:
         raise ValueError("solve: resume=True needs checkpoint=FILE")
@@ -116,7 +116,7 @@ def solve(
         keeper = None if checkpoint is None else _Keeper(checkpoint, _identity(problem, solver, seed))
         # Rank 0 may still be writing the checkpoint of the call before, which the others are not to read.
         method.ranks.agreed_number(0)
-        if resume and keeper is not None and os.path.exists(checkpoint):
+        if resume and checkpoint is not None and keeper is not None and os.path.exists(checkpoint):
             keeper.restore(run)
         if method.ranks.size > 1:
             _require_one_run(method.ranks, problem, solver, [seed, max_steps, max_seconds, run.step])

@@ -8,7 +8,7 @@ the one with the least 'fresh'; its seconds are those of that run alone.
 The correlations of values nearby are singular to rounding where points are dense for the length, so that the error
 grows again with the number of points: nonlinear_elliptic, 100,000 points, length 0.3 has 5.0e-5.  Shorter lengths for
 this many points were tried after that was seen: 0.134, which keeps the ratio of length and spacing of 20,000 points at
-0.3, has 1.0e-5 with a 'fresh' of 5.6e-6.
+0.3, had 1.0e-5 with a 'fresh' of 5.6e-6; 0.1 was added then.
 Each run has a process of its own with one thread, so that its peak memory is its own, libraries included; seconds are the
 processor's, which do not depend on what else runs there.
 """

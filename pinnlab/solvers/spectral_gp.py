@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
-from torch import Tensor
 
 from pinnlab.admissible import is_whole, require_counts, require_positive
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import Field
 from pinnlab.gps.assembly import OF_NUGGET, Assembly, Choice
+from pinnlab.gps.found_prior import Found, SpectralGpState
 from pinnlab.gps.judgement import freedom, fresh_residual
 from pinnlab.gps.layers import Layer, Stretching
 from pinnlab.gps.misfit import unexplained
@@ -43,53 +43,6 @@ UNFIT = 1e-6
 FULL, WIDER = 0.9, 2.0
 # A step of the evidence that multiplies the residual at fresh points by more than this is taken back.
 WORSE = 10.0
-
-
-@dataclass
-class Found:
-    """A prior, the mean found with it, and how it was judged.
-
-    Attributes:
-        choice: The prior.
-        coefficients: Of the mean.
-        residual: At fresh points.
-    """
-
-    choice: Choice
-    coefficients: Tensor
-    residual: float
-
-
-@dataclass
-class SpectralGpState:
-    """What a run remembers.
-
-    Attributes:
-        seed: Of random points.
-        choice: The present prior.  It and the coefficients are empty before the first step, since the arrays of a fresh
-            state fix the shapes in all checkpoints of a run.
-        coefficients: Of the mean.
-        shaped: Whether its variances were compared with others.
-        iteration: Gauss-Newton steps with it.
-        arrived: Whether they have converged.
-        rounds: Ranges of frequencies tried.
-        sweeps: Steps of the evidence taken.
-        best: What is kept if the next prior is worse; empty at first.
-        remark: What its user should know.
-        finished: Whether all is done.
-    """
-
-    seed: int
-    choice: Choice
-    coefficients: Tensor
-    shaped: bool = False
-    iteration: int = 0
-    arrived: bool = False
-    rounds: int = 1
-    sweeps: int = 0
-    best: list[Found] = field(default_factory=list)
-    remark: str = ""
-    finished: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from pinnlab import Box, D, Disk, Problem, dirichlet, initial, neumann
+from pinnlab import Box, D, Disk, Layer, Problem, dirichlet, initial, neumann
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import ExactField
-from pinnlab.gps.layers import Layer, Stretch, Stretching
+from pinnlab.gps.layers import Stretch, Stretching
 
 t, x, y = sp.symbols("t x y", real=True)
 u = sp.Function("u")(t, x)

@@ -15,6 +15,7 @@ from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import Field
 from pinnlab.gps.assembly import OF_NUGGET, Assembly, Choice
 from pinnlab.gps.found_prior import Found, SpectralGpState
+from pinnlab.gps.function_posterior import FunctionPosterior
 from pinnlab.gps.judgement import freedom, fresh_residual
 from pinnlab.gps.layers import Layer, Stretching
 from pinnlab.gps.misfit import unexplained
@@ -25,7 +26,7 @@ from pinnlab.gps.system import Algebra, GpSystem
 from pinnlab.gps.uncertain import Uncertain, require_pieces
 from pinnlab.numerics.kernels import Kernel
 from pinnlab.observations import Observations
-from pinnlab.posterior import Posterior
+from pinnlab.posterior import WeightPosterior
 from pinnlab.problem import Problem
 from pinnlab.solver import CPU, Method, Solver, Status, require_known_parameters
 from pinnlab.windowed_method import WindowedMethod
@@ -245,7 +246,10 @@ class SpectralGpMethod(Method[SpectralGpState]):
         """Noisy values that are missed by more than their noise; without any, what is left open."""
         problem, found, residual = self.assembly.problem, self.field(state), state.best[-1].residual
         if not self._is_noisy:
-            return [freedom(problem, found, state.seed).remark(problem)] if isinstance(found, Posterior) else []
+            # `Kronecker` refuses what is open, and its draws cost as much as its solution.
+            if not isinstance(found, WeightPosterior | FunctionPosterior):
+                return []
+            return [freedom(problem, found, state.seed).remark(problem)]
         clouds = self.assembly.uncertain_clouds(state.seed, state.choice)
         told = unexplained(problem, found, self.solver.observations, clouds)
         if residual > UNRESOLVED:

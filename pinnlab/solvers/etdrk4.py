@@ -133,6 +133,13 @@ class Etdrk4(Refinable):
         finer = replace(self, steps=2 * self.steps, snapshots=2 * self.snapshots)
         return finer if finer._stored(problem) <= MAX_STORED else None
 
+    def coarser(self, problem: Problem) -> Etdrk4 | None:
+        """Three quarters of the nodes along every axis, which are not nested, and half the steps."""
+        sizes = tuple(2 * math.ceil(0.375 * n) for n in self._shape(problem))
+        if self.steps < 2 or any(n < 4 or n == m for n, m in zip(sizes, self._shape(problem), strict=True)):
+            return None
+        return replace(self, points=sizes, steps=self.steps // 2)
+
     def _shape(self, problem: Problem) -> tuple[int, ...]:
         dim = len(problem.space)
         points = DEFAULT_POINTS[dim] if self.points is None else self.points
@@ -207,6 +214,7 @@ class SpectralMethod(Method[Etdrk4State]):
 
         Raises:
             ValueError: If the velocity of an incompressible flow is not free of divergence.
+            UnsupportedProblem: If a constraint has no periodic solution for these states.
         """
         given = self._modes.forward(initial.to(self.device, torch.float64))
         v = self._projected(given)
@@ -216,6 +224,7 @@ class SpectralMethod(Method[Etdrk4State]):
                 f"Etdrk4 on {self.problem.name!r}: a share {removed:.2g} of the initial velocity is a gradient and has "
                 "a divergence; project it before"
             )
+        self._check_solvable(v)
         out, done = [self._modes.backward(v)], 0
         for target in self.kept[1:]:
             for k in range(done, target):
@@ -223,6 +232,11 @@ class SpectralMethod(Method[Etdrk4State]):
             out.append(self._modes.backward(v))
             done = target
         return torch.stack(out, dim=1)
+
+    def unknowns(self, states: Tensor, t: float) -> Tensor:
+        """All unknowns but a pressure at the nodes, `(batch, unknowns, n_1, …)`, from the states there at time t."""
+        modes = self._modes.forward(states)
+        return self._unknowns(modes, [t] * len(modes), self.form.sources, None).movedim(1, 0)
 
     def initial_values(self) -> Tensor:
         """The declared initial state at the nodes, `(states, n_1, …)`."""

@@ -152,6 +152,13 @@ def test_many_initial_states_advance_together_as_they_do_alone(shipped):
         torch.testing.assert_close(one, method.evolve(state[None])[0], rtol=0, atol=1e-14)
 
 
+def test_the_coarser_companion_has_half_the_steps_on_a_grid_that_is_not_nested(shipped):
+    problem = shipped["burgers_periodic"]
+    assert Etdrk4(points=64, steps=100).coarser(problem) == Etdrk4(points=(48,), steps=50)
+    assert Etdrk4(points=4, steps=100).coarser(problem) is None
+    assert Etdrk4(points=64, steps=1).coarser(problem) is None
+
+
 def test_the_mean_of_a_conserved_density_stays(shipped):
     problem = shipped["burgers_periodic"]
     method = Etdrk4(points=64, steps=100, snapshots=10).compile(problem)

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from pinnlab.gps.gram import Dense as Dense
     from pinnlab.gps.iterative import Iterative as Iterative
     from pinnlab.gps.kronecker import Kronecker as Kronecker
+    from pinnlab.gps.layers import Layer as Layer
     from pinnlab.gps.placement import GivenPoints as GivenPoints
     from pinnlab.gps.placement import NodeGrid as NodeGrid
     from pinnlab.gps.placement import Scattered as Scattered
@@ -210,6 +211,7 @@ _LATER = {
     "Dense": "pinnlab.gps.gram",
     "Iterative": "pinnlab.gps.iterative",
     "Kronecker": "pinnlab.gps.kronecker",
+    "Layer": "pinnlab.gps.layers",
     "GivenPoints": "pinnlab.gps.placement",
     "NodeGrid": "pinnlab.gps.placement",
     "Scattered": "pinnlab.gps.placement",

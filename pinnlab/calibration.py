@@ -44,7 +44,8 @@ def calibration(u: Field, truth: Field, bounds: Mapping[str, float]) -> dict[str
     answer in the mean over many problems; values at neighbouring nodes go together, so that of a single problem it may
     well be 0.7 or 1.  Nodes whose value is known to rounding, as on a boundary where it is given, do not count.
     `crps` is the mean of the continuous ranked probability score over all nodes, relative to the root mean square of
-    the truth; for a deviation of zero it is the mean error.  `relative_deviation` is the root mean square of the
+    the truth, so that it has no unit and does not depend on that of the unknowns, unless the truth is zero throughout;
+    for a deviation of zero it is the mean error.  `relative_deviation` is the root mean square of the
     deviation relative to that of the truth, to be held against the relative L2 error.  Unknowns that are free up to a
     constant are left out.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pinnlab.calibration import COVERAGE, SCORES, calibration
+from pinnlab.calibration import COVERAGE, CRPS, SCORES, calibration
 from pinnlab.conservation import drift
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import ExactField, Field
@@ -169,7 +169,7 @@ class Comparison:
         )
         table.add_column("solver", overflow="fold", min_width=10)
         for heading in SCORES:
-            table.add_column(heading, no_wrap=True)
+            table.add_column("crps / rms of truth" if heading == CRPS else heading, no_wrap=True)
         below = ["calibrated: coverage_90 near 0.9, relative_deviation near relative_l2"]
         below += [f"{name}: {metric} {r.text}" for (name, metric), r in scores.items() if r.value is None]
         for name in dict.fromkeys(name for name, _ in scores):

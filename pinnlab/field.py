@@ -63,7 +63,13 @@ class Field(abc.ABC):
 
     @abc.abstractmethod
     def __call__(self, points: np.ndarray) -> np.ndarray:
-        """Evaluate at `points (n, dim)`, columns as in `problem.coordinates`, to `values (n, unknowns)`."""
+        """Evaluate at `points (n, dim)`, columns as in `problem.coordinates`, to `values (n, unknowns)`.
+
+        Whether the points lie in the domain is not looked at, since that would cost more than many an answer does;
+        ask `problem.spacetime.contains(points)`.  Outside an answer means nothing, whatever its deviation says:
+        polynomials, networks and processes go on as they happen to, expressions as they are written, axes that are
+        periodic repeat, and runs in time hold their first and last state.
+        """
 
     @property
     def reached(self) -> float | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pinnlab.admissible import require_not_negative, require_numbers
 from pinnlab.domain.box import Box
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import checked_points
@@ -48,10 +49,10 @@ class Integral:
                 f"Integral of {self.unknown}: points {self.points.shape} and weights {self.weights.shape}; give "
                 "(n, dim) and (n,)"
             )
+        require_numbers(self, value=self.value)
+        require_not_negative(self, deviation=self.deviation)
         if not (np.isfinite(self.points).all() and np.isfinite(self.weights).all() and math.isfinite(self.value)):
             raise ValueError(f"Integral of {self.unknown}: points, weights and value = {self.value} must be finite")
-        if not (math.isfinite(self.deviation) and self.deviation >= 0):
-            raise ValueError(f"Integral of {self.unknown}: deviation = {self.deviation}; give zero or more")
 
     @classmethod
     def over_space(

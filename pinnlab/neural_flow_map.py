@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import is_number, is_whole
 from pinnlab.flow import Velocity
 from pinnlab.lcs import FlowMap, checked_positions
 from pinnlab.networks.architecture import Architecture
@@ -20,7 +21,7 @@ from pinnlab.networks.mlp import Mlp
 from pinnlab.numerics.taylor import JetPlan
 from pinnlab.pinns.residual_rows import Trained
 from pinnlab.training.levenberg_marquardt import LevenbergMarquardt
-from pinnlab.training.optimizer import Optimizer, is_whole
+from pinnlab.training.optimizer import Optimizer
 from pinnlab.training.parameters import Parameters
 from pinnlab.training.pointwise import Group, PointwiseLeastSquares
 from pinnlab.training.row_jacobian import LayerOuterProducts, RowJacobian
@@ -194,7 +195,7 @@ def learn_flow_map(
     """
     if not is_whole(seed) or seed < 0:
         raise ValueError(f"learn_flow_map: seed = {seed!r}; give a whole number from 0 on")
-    if not 0 <= cycle < math.inf:
+    if not (is_number(cycle) and 0 <= cycle < math.inf):
         raise ValueError(f"learn_flow_map: cycle = {cycle}; give a weight from 0 on")
     chosen = sampler or Sobol(2048, every=25)
     jacobian = differentiation or LayerOuterProducts()

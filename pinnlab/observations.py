@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from pinnlab.admissible import is_number
 from pinnlab.lint import did_you_mean
 from pinnlab.problem import Problem
 from pinnlab.symbols import Expr, field_name
@@ -26,9 +28,13 @@ class Observations:
 
     is taken instead: a residual r of root mean square `slack` s costs as much as one value that is missed by one
     sigma.  For equal sigma this is mean r^2 + slack^2 sum (u - d)^2, so that the unit of sigma does not matter, only
-    its ratios do; the size of the noise is estimated from the misfit.  A large slack lets the network follow the
-    noise against the equations; a small one leaves the data without a say before the equations are solved to
+    its ratios do, and `Pinn` estimates the size of the noise from the misfit.  A large slack lets the network follow
+    the noise against the equations; a small one leaves the data without a say before the equations are solved to
     slack s, and then makes standard errors too small.  Data weigh the same whatever balances the other terms.
+
+    `SpectralGp` and `EhrenpreisGp` have no slack, and take sigma at its word: noise that is stated too small makes
+    deviations and standard errors too small.  `SpectralGp` says so where misfits are larger than the noise explains;
+    of `EhrenpreisGp`, only `SparseMeasure` multiplies all noise by a factor from 1 on, found by the evidence.
 
     Compares by content.  A file or checkpoint holds the number of values and their SHA-256, not the data.
 
@@ -38,7 +44,7 @@ class Observations:
         noise: Standard deviations of the errors, positive: a number, one for each unknown `(k,)`, or in the shape
             of the values.
         unknowns: Which unknowns the columns are, functions or their names; all of the problem's if not said.
-        slack: The residual of the equations that counts as much as one standard deviation, in units of s.
+        slack: Of `Pinn`: the residual of the equations that counts as much as one standard deviation, in units of s.
 
     Raises:
         ValueError: If shapes do not agree, or a number is not finite or not positive.
@@ -54,7 +60,7 @@ class Observations:
 
     def __post_init__(self) -> None:
         names = [self.unknowns] if isinstance(self.unknowns, str | Expr) else self.unknowns
-        points, values, noise = (np.array(a, dtype=float) for a in (self.points, self.values, self.noise))
+        points, values, noise = (_array(name, getattr(self, name)) for name in ("points", "values", "noise"))
         noise = noise[:, None] if noise.shape == values.shape and values.ndim == 1 else noise
         values = values[:, None] if values.ndim == 1 else values
         noise = _like(values, noise)
@@ -122,6 +128,15 @@ def weights(observations: Sequence[Observations]) -> list[np.ndarray]:
     return [unit / np.asarray(o.noise) for o in observations]
 
 
+def _array(name: str, given: object) -> np.ndarray:
+    try:
+        if np.asarray(given).dtype.kind in "USb":
+            raise TypeError
+        return np.array(given, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"Observations: {name} = {reprlib.repr(given)}; give an array of numbers") from None
+
+
 def _like(values: np.ndarray, noise: np.ndarray) -> np.ndarray:
     try:
         return np.array(np.broadcast_to(noise, values.shape))
@@ -148,5 +163,5 @@ def _check(points: np.ndarray, values: np.ndarray, noise: np.ndarray, slack: flo
             )
     if not (noise > 0).all():
         raise ValueError(f"Observations: noise of {noise.min()}; give positive standard deviations")
-    if not 0 < slack < math.inf:
-        raise ValueError(f"Observations: slack = {slack}; give a positive number")
+    if not (is_number(slack) and 0 < slack < math.inf):
+        raise ValueError(f"Observations: slack = {slack!r}; give a positive number")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pinnlab.admissible import require_seed
 from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.field import Field
 from pinnlab.pinns.field import PinnField
@@ -27,7 +28,6 @@ from pinnlab.swept_parameters import swept_methods
 from pinnlab.training.batched import BatchedLeastSquares, layout
 from pinnlab.training.batched_jacobian import require_batched
 from pinnlab.training.batched_step import batched_step
-from pinnlab.training.optimizer import require_seed
 from pinnlab.training.pointwise import PointwiseLeastSquares
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -35,6 +35,10 @@ class Posterior(Field):
         return Deviation(self.problem, self)
 
     @abc.abstractmethod
+    def derivative(self, orders: Sequence[int]) -> Posterior:
+        """The distribution of a partial derivative, with one order of differentiation per coordinate."""
+
+    @abc.abstractmethod
     def deviations(self, points: np.ndarray) -> np.ndarray:
         """The standard deviations `(n, unknowns)` at `points (n, dim)`."""
 
@@ -58,8 +62,24 @@ class Posterior(Field):
         is far out of the reach of what is known moves the answer as far as it asks for, wherever it is free to go.
 
         Raises:
-            ValueError: If an integral is of another problem, or contradicts what is known already without doubt.
+            ValueError: If it is told no sequence of integrals, or one of another problem, or one that contradicts what
+                is known already without doubt.
         """
+
+
+def listed(problem: Problem, functionals: Sequence[Integral]) -> list[Integral]:
+    """What `given` is told, as a list.
+
+    Raises:
+        ValueError: If it is no sequence of integrals, as a single one.
+    """
+    if isinstance(functionals, Integral) or not isinstance(functionals, Iterable):
+        raise ValueError(f"given of {problem.name!r}: {functionals!r} is no sequence; give a list of integrals, [one]")
+    found = list(functionals)
+    for one in found:
+        if not isinstance(one, Integral):
+            raise ValueError(f"given of {problem.name!r}: {one!r} is no integral; give such as Integral.over_space(…)")
+    return found
 
 
 class Spread(Protocol):
@@ -154,6 +174,7 @@ class WeightPosterior(Posterior):
 
     def given(self, functionals: Sequence[Integral]) -> WeightPosterior:
         """The distribution given the values of integrals of what it stands for."""
+        functionals = listed(self.problem, functionals)
         if not functionals:
             return self
         rows = torch.stack([self._row(f) for f in functionals])
@@ -184,7 +205,7 @@ class WeightPosterior(Posterior):
 
     def _rows(self, points: np.ndarray) -> Iterator[Tensor]:
         """The features at some points after the other, `(unknowns, n_i, M)`."""
-        where = torch.as_tensor(checked_points(self.problem, points)).to(self.weights.mean)
+        where = torch.as_tensor(np.array(checked_points(self.problem, points))).to(self.weights.mean)
         together = max(1, CHUNK // (len(self.problem.unknowns) * len(self.weights.mean)))
         for part in where.split(together):
             yield self.features.rows(part, self._orders)
@@ -205,7 +226,8 @@ def weights_given(
         ValueError: If an integral contradicts what is known already without doubt.
     """
     values, noise = rows.new_tensor([[f.value, f.deviation] for f in functionals]).T
-    _warn_of_surprises(name, weights, functionals, rows)
+    terms = rows.abs() @ weights.mean.abs()
+    warn_of_surprises(name, functionals, rows @ weights.mean, weights.deviation(rows), terms)
     doubtful = noise > 0
     if bool(doubtful.any()):
         weights = weights.given(rows[doubtful], values[doubtful], noise[doubtful]).weights
@@ -221,12 +243,21 @@ def weights_given(
     return weights
 
 
-def _warn_of_surprises(name: str, weights: GaussianWeights, functionals: Sequence[Integral], rows: Tensor) -> None:
-    """Tell of values that are out of the reach of what is known: the answer moves as far as they ask for."""
-    values, noise = rows.new_tensor([[f.value, f.deviation] for f in functionals]).T
-    reach = torch.hypot(weights.deviation(rows), noise)
-    misfit = (values - rows @ weights.mean).abs()
-    rounding = MISFIT * (rows.abs() @ weights.mean.abs() + values.abs())
+def warn_of_surprises(
+    name: str, functionals: Sequence[Integral], expected: Tensor, spread: Tensor, terms: Tensor
+) -> None:
+    """Tell of values that are out of the reach of what is known: the answer moves as far as they ask for.
+
+    Args:
+        name: Of the problem.
+        functionals: The integrals with their values.
+        expected: What is known of each before, its mean `(n,)`.
+        spread: Its standard deviation `(n,)`.
+        terms: The size of what its mean is the sum of `(n,)`, for rounding.
+    """
+    values, noise = expected.new_tensor([[f.value, f.deviation] for f in functionals]).T
+    reach, misfit = torch.hypot(spread, noise), (values - expected).abs()
+    rounding = MISFIT * (terms + values.abs())
     for i in torch.nonzero((misfit > SURPRISE * reach) & (misfit > rounding) & (reach > 0)).ravel().tolist():
         warnings.warn(
             f"given of {name!r}: the integral of {functionals[i].unknown} is {float(misfit[i]):.3g} away from "

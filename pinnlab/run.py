@@ -10,12 +10,12 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Integral
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
 
+from pinnlab.admissible import is_number, is_whole
 from pinnlab.errors import SolveFailed
 from pinnlab.files import checkpoint as files
 from pinnlab.solver import Iteration, Status
@@ -60,7 +60,7 @@ class Limits:
     def require_sensible(self, caller: str) -> None:
         """Raise a ValueError that names the caller if a limit is negative or no number."""
         for name, limit in (("max_steps", self.max_steps), ("max_seconds", self.max_seconds)):
-            if limit is not None and not limit >= 0:
+            if limit is not None and not (is_number(limit) and limit >= 0):
                 raise ValueError(f"{caller}: {name} = {limit!r}; give a number from 0 on, or None for no such budget")
 
     def spent(self, run: Run[Any]) -> bool:
@@ -72,7 +72,7 @@ class Limits:
 
 def require_run_seed(caller: str, seed: int) -> None:
     """Raise a ValueError that names the caller if a seed is no whole number from 0 on."""
-    if not isinstance(seed, Integral) or seed < 0:
+    if not is_whole(seed) or seed < 0:
         raise ValueError(f"{caller}: seed = {seed!r}; give a whole number from 0 on")
 
 

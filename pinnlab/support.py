@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping
 
 from pinnlab import solvers
-from pinnlab.errors import KeptKink, UnsupportedProblem
+from pinnlab.errors import KeptKink, SolveFailed
 from pinnlab.problem import Problem
 from pinnlab.solver import Solver, solver_name
 
@@ -22,6 +22,9 @@ def shipped_solvers() -> dict[str, Callable[..., Solver]]:
 def support(problem: Problem, solvers: Mapping[str, Callable[..., Solver]] | None = None) -> Mapping[str, str]:
     """Solver name → "yes", or "no: reason" with the reason that `compile` gave for its default settings.
 
+    Settings that do not fit this problem (`ValueError`, of which `UnsupportedProblem` is one) and work that ends
+    without an answer (`SolveFailed`) are reasons alike; other errors are faults of the program, and are not caught.
+
     Args:
         problem: What is to be solved.
         solvers: Name → class or function; by default every solver that pinnlab exports.
@@ -34,6 +37,6 @@ def support(problem: Problem, solvers: Mapping[str, Callable[..., Solver]] | Non
                 warnings.simplefilter("ignore", KeptKink)
                 kind().compile(problem)
             table[name] = "yes"
-        except UnsupportedProblem as refusal:
+        except (ValueError, SolveFailed) as refusal:
             table[name] = f"no: {refusal}"
     return table

@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
+from pinnlab.admissible import require_counts, require_not_negative, require_positive, require_several
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.forms.boundary import Dirichlet, classify
 from pinnlab.problem import Problem
 from pinnlab.solver import CPU, Method, Solver, require_known_parameters
-from pinnlab.training.optimizer import require_counts, require_positive
 from pinnlab.windowed_method import LONGEST_CHAIN, ROUNDING, WindowedMethod
 
 
@@ -159,6 +159,7 @@ class GivenWindows(Windows):
             raise ValueError(
                 f"GivenWindows: ends = {self.ends!r}; give a tuple of increasing times, such as (0.1, 0.5)"
             )
+        require_several(self, ends=self.ends)
         object.__setattr__(self, "ends", tuple(float(t) for t in self.ends))
         if not self.ends or any(a >= b for a, b in itertools.pairwise(self.ends)):
             raise ValueError(f"GivenWindows: ends = {self.ends}; give increasing times")
@@ -211,7 +212,9 @@ class AdaptiveWindows(Windows):
     beginning: Beginning = field(default_factory=Warm)
 
     def __post_init__(self) -> None:
-        require_positive(self, length=self.length, loss=self.loss, least=self.least, growth=self.growth)
+        require_positive(self, length=self.length, loss=self.loss, growth=self.growth)
+        if self.shortest is not None:
+            require_positive(self, shortest=self.shortest)
         if self.growth < 1 or self.least > self.length:
             raise ValueError(
                 f"AdaptiveWindows: growth = {self.growth}, shortest = {self.least}; give a growth of at least 1 and a "
@@ -244,8 +247,7 @@ class AdaptiveWindows(Windows):
 
 
 def _require_overlap(windows: Windows) -> None:
-    if not 0 <= windows.overlap < math.inf:
-        raise ValueError(f"{type(windows).__name__}: overlap = {windows.overlap}; give a share from 0 on, such as 0.01")
+    require_not_negative(windows, overlap=windows.overlap)
     if not isinstance(windows.beginning, Beginning):
         raise ValueError(f"{type(windows).__name__}: beginning must be Warm() or Fresh(), got {windows.beginning!r}")
 

@@ -339,6 +339,7 @@ def test_a_coverage_that_the_reference_leaves_open_tells_why(polynomials):
     assert open_.text.startswith("n/a: the reference's own bound 5.0e-01 leaves it open between 0.00 and 1.00")
     table = found.calibration_table()
     assert [list(c.cells) for c in table.columns][1] == ["n/a"]
+    assert [c.header for c in table.columns] == ["solver", "coverage_90", "crps / rms of truth", "relative_deviation"]
     calibrated, reason = table.caption.splitlines()
     assert calibrated == "calibrated: coverage_90 near 0.9, relative_deviation near relative_l2"
     assert reason.startswith("gp: coverage_90 n/a: the reference's own bound")

@@ -69,8 +69,8 @@ def test_cells_without_a_rule_are_refused(monkeypatch):
         ({"unknown": "u", "time": 3.0}, "outside of 0 to 2"),
         ({"unknown": "u", "time": 0.0, "nodes": 0}, "at least one"),
         ({"unknown": "u", "time": 0.0, "nodes": 1001}, "1,000,000 points"),
-        ({"unknown": "u", "time": 0.0, "deviation": -1.0}, "zero or more"),
-        ({"unknown": "u", "time": 0.0, "value": math.nan}, "finite"),
+        ({"unknown": "u", "time": 0.0, "deviation": -1.0}, "from 0 on"),
+        ({"unknown": "u", "time": 0.0, "value": math.nan}, "value = nan; give a number"),
     ],
 )
 def test_what_is_no_integral_is_refused_in_words(arguments, text):

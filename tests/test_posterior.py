@@ -92,6 +92,21 @@ def test_integrals_are_conserved_to_twelve_digits(polynomials):
     assert masses[1].of(later(masses[1].points)[:, 0]) == pytest.approx(1.25, rel=1e-12)
 
 
+@pytest.mark.parametrize("wrong", [Integral.over_space(LINE, "u", 2.0), None, 2.0])
+def test_a_single_integral_is_asked_for_as_a_list(polynomials, wrong):
+    line = polynomials(LINE, 2)
+    with pytest.raises(ValueError, match=r"given of .* is no sequence; give a list of integrals, \[one\]"):
+        line.given(wrong)
+
+
+def test_what_is_no_integral_is_refused_by_name_and_any_iterable_will_do(polynomials):
+    line, mass = polynomials(LINE, 2), Integral.over_space(LINE, "u", 2.0)
+    with pytest.raises(ValueError, match=r"given of .*: 2.0 is no integral"):
+        line.given([mass, 2.0])
+    points = np.array([[0.3]])
+    assert line.given(iter([mass]))(points) == line.given([mass])(points)
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     places=st.lists(st.floats(0, 1), min_size=1, max_size=6),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import warnings
 
-from pinnlab import Collocation, Etdrk4, MethodOfLines, Pinn, support
+import pytest
+
+from pinnlab import Collocation, Etdrk4, MethodOfLines, Pinn, SolveFailed, support
 from pinnlab.candidates import candidates
 from pinnlab.domain.shape import Shape
 from pinnlab.solver import Solver, solver_name
@@ -60,3 +62,24 @@ def test_the_table_is_made_without_warnings_about_the_default_settings(shipped):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert support(shipped["allen_cahn"], {"pinn": Pinn}) == {"pinn": "yes"}
+
+
+class _Refusing(MethodOfLines):
+    """A solver whose compiler ends with an error of one kind."""
+
+    error: type[Exception] = ValueError
+
+    def compile(self, problem, device=None):
+        raise self.error("the default of 15 nodes is too few")
+
+
+@pytest.mark.parametrize("kind", [ValueError, SolveFailed])
+def test_default_settings_that_do_not_fit_are_a_reason_and_leave_the_other_solvers_in_the_table(shipped, kind):
+    refusing = type("Refusing", (_Refusing,), {"error": kind})
+    table = support(shipped["heat"], {"mine": refusing, "lines": MethodOfLines})
+    assert table == {"mine": "no: the default of 15 nodes is too few", "lines": "yes"}
+
+
+def test_a_fault_of_a_solver_is_no_reason(shipped):
+    with pytest.raises(TypeError, match="too few"):
+        support(shipped["heat"], {"mine": type("Faulty", (_Refusing,), {"error": TypeError})})

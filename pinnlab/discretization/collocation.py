@@ -14,6 +14,7 @@ import scipy.sparse as sparse
 import sympy as sp
 from scipy.sparse import csc_array, csr_array
 
+from pinnlab.admissible import require_counts, require_sizes
 from pinnlab.domain.box import Box
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.forms.boundary import BoundaryRow, Dirichlet, classify
@@ -40,9 +41,7 @@ class Discretization(abc.ABC):
     points: int | tuple[int, ...]
 
     def __post_init__(self) -> None:
-        sizes = (self.points,) if isinstance(self.points, int) else tuple(self.points)
-        if not sizes or any(n < 8 for n in sizes):
-            raise ValueError(f"{type(self).__name__}: points must be at least 8 per axis, got {self.points}")
+        require_sizes(self, 8, points=self.points)
 
     @abc.abstractmethod
     def axis(self, lower: float, upper: float, n: int, periodic: bool) -> Axis:
@@ -69,7 +68,7 @@ class Discretization(abc.ABC):
     def sizes(self, problem: Problem) -> tuple[int, ...]:
         """Nodes per axis of space."""
         dim = len(problem.space)
-        sizes = (self.points,) * dim if isinstance(self.points, int) else tuple(self.points)
+        sizes = tuple(self.points) if isinstance(self.points, tuple | list) else (self.points,) * dim
         if len(sizes) != dim:
             raise ValueError(
                 f"{type(self).__name__}: {len(sizes)} sizes {sizes} for the {dim} axes of {problem.name!r}"
@@ -106,6 +105,12 @@ class FiniteDifferences(Discretization):
 
     points: int | tuple[int, ...] = 256
     accuracy: int = 4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_counts(self, accuracy=self.accuracy)
+        if self.accuracy % 2:
+            raise ValueError(f"FiniteDifferences: accuracy = {self.accuracy}; give an even number")
 
     def axis(self, lower: float, upper: float, n: int, periodic: bool) -> Axis:
         """Equispaced nodes."""
@@ -300,7 +305,9 @@ class Collocated:
         solved.eliminate_zeros()
         spread = csr_array((np.ones(len(used)), (np.arange(len(used)), used)), shape=(len(used), len(free)))
         place = csr_array((np.ones(len(pivots)), (pivots, np.arange(len(pivots)))), shape=(total, len(pivots)))
-        return csr_array(identity - place @ (solved @ spread)), csr_array(place @ factor.solve(np.eye(len(pivots))))
+        return csr_array(identity - place @ (solved @ spread)), csr_array(
+            place @ csc_array(factor.solve(np.eye(len(pivots))))
+        )
 
     def _boundary_matrix(self) -> csr_array:
         """B in B U = g, one row per elimination."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from pinnlab.admissible import finite_number
 from pinnlab.domain.shape import Shape
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.meshing.curves import Curve, polygon
@@ -148,12 +148,9 @@ class Box(Shape):
 def _interval(coordinate: sp.Symbol, bounds: Any) -> tuple[float, float]:
     if not isinstance(coordinate, sp.Symbol):
         raise ValueError(f"Box: {coordinate!r} is not a coordinate; make it with sympy.symbols")
-    try:
-        lower, upper = (float(b) for b in bounds)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"Box: the bounds of {coordinate} must be two numbers, got {bounds!r}") from None
-    if not (math.isfinite(lower) and math.isfinite(upper)):
-        raise ValueError(f"Box: the bounds of {coordinate} must be finite, got ({lower}, {upper})")
+    if isinstance(bounds, str) or not isinstance(bounds, Iterable) or len(two := tuple(bounds)) != 2:
+        raise ValueError(f"Box: the bounds of {coordinate} must be two numbers, got {bounds!r}")
+    lower, upper = (finite_number("Box", f"a bound of {coordinate}", b) for b in two)
     if lower >= upper:
         raise ValueError(f"Box: {coordinate} runs from {lower:g} to {upper:g}, which has no length; give lower < upper")
     return lower, upper

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
 
+from pinnlab.admissible import finite_number
 from pinnlab.domain.base import Domain
 
 
@@ -24,9 +24,9 @@ class TimeInterval:
     end: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "start", float(self.start))
-        object.__setattr__(self, "end", float(self.end))
-        if not (math.isfinite(self.start) and math.isfinite(self.end) and self.start < self.end):
+        for name in ("start", "end"):
+            object.__setattr__(self, name, finite_number("TimeInterval", name, getattr(self, name)))
+        if not self.start < self.end:
             raise ValueError(
                 f"TimeInterval: {self.time} from {self.start:g} to {self.end:g} is empty; give start < end"
             )

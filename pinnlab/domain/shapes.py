@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from pinnlab.admissible import finite_number
 from pinnlab.domain.shape import Shape
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.meshing.balls import ball_mesh
@@ -30,8 +30,8 @@ class _Round(Shape):
         who, axes = type(self).__name__, self._axes()
         if not isinstance(centre, Mapping) or len(centre) != axes or not all(isinstance(c, sp.Symbol) for c in centre):
             raise ValueError(f"{who}: the centre must name {axes} coordinates, as in {{x: 0, y: 0, …}}; got {centre!r}")
-        values = {c: _number(who, f"the centre's {c}", v) for c, v in centre.items()}
-        length = _number(who, "the radius", radius)
+        values = {c: finite_number(who, f"the centre's {c}", v) for c, v in centre.items()}
+        length = finite_number(who, "the radius", radius)
         if length <= 0:
             raise ValueError(f"{who}: needs a positive radius, got {radius!r}")
         object.__setattr__(self, "centre", values)
@@ -163,7 +163,7 @@ class Polygon(Shape):
     ) -> None:
         if not all(isinstance(v, Sequence | np.ndarray | sp.Tuple) and len(v) == 2 for v in vertices):
             raise ValueError("Polygon: each vertex needs two numbers, as in [(0, 0), (1, 0), (0, 1)]")
-        first, second = ([_number("Polygon", "a coordinate of a vertex", v[k]) for v in vertices] for k in (0, 1))
+        first, second = ([finite_number("Polygon", "a coordinate of a vertex", v[k]) for v in vertices] for k in (0, 1))
         corners = tuple(zip(first, second, strict=True))
         if len(coordinates) != 2 or len(corners) < 3:
             raise ValueError(f"Polygon: needs two coordinates and three or more vertices, got {len(corners)}")
@@ -221,17 +221,6 @@ class Polygon(Shape):
     def solid(self, kernel: Any) -> list[tuple[int, int]]:
         """A polygon is no solid."""
         raise UnsupportedProblem(f"{self} lies in the plane; combine it with shapes of the plane")
-
-
-def _number(who: str, what: str, value: Any) -> float:
-    """A finite number, given as one or as a sympy constant."""
-    try:
-        number = math.nan if isinstance(value, str | bool) else float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(f"{who}: {what} must be a finite number, got {value!r}")
-    return number
 
 
 def _area(corners: np.ndarray) -> float:

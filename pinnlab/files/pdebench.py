@@ -10,9 +10,9 @@ from typing import Any
 import h5py
 import numpy as np
 
+from pinnlab.datasets.data import OperatorData
+from pinnlab.datasets.samples import Channel, StoredSamples
 from pinnlab.files.well import opened
-from pinnlab.operators.data import OperatorData
-from pinnlab.operators.samples import Channel, StoredSamples
 
 SPACE = ("x", "y", "z")
 # Data sets of the compressible-flow files, in this order.

@@ -11,9 +11,9 @@ from typing import Any
 import h5py
 import numpy as np
 
+from pinnlab.datasets.data import OperatorData
+from pinnlab.datasets.samples import Channel, StoredSamples, blocks
 from pinnlab.files.atomic import replacing
-from pinnlab.operators.data import OperatorData
-from pinnlab.operators.samples import Channel, StoredSamples, blocks
 
 # What The Well's layout has no place for is kept in this group.
 OWN = "pinnlab"

@@ -6,7 +6,7 @@ import abc
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import sympy as sp
@@ -22,7 +22,7 @@ from pinnlab.forms.blending import blended
 from pinnlab.forms.boundary import BoundaryRow, Dirichlet, classify
 from pinnlab.forms.distance import number
 from pinnlab.forms.evaluate import on_points
-from pinnlab.forms.jet import JetSymbol, from_jets, jet_symbols, to_jets
+from pinnlab.forms.jet import REMEMBERED, JetSymbol, from_jets, jet_symbols, to_jets
 from pinnlab.forms.kinks import kinks
 from pinnlab.lint import CORNER_TOLERANCE
 from pinnlab.problem import Problem
@@ -32,6 +32,8 @@ from pinnlab.symbols import Expr, Normal, with_values
 ROUNDED_UNITS = 8
 # Operations in the interpolant of data on the sides of a box, beyond which its derivatives cost more than the network.
 LARGEST_LIFT = 5_000
+# Problems whose ansatz is kept.
+PROBLEMS = 4
 # Beyond this many, multiplying out takes too long for the chance that nothing is left.
 LARGEST_GAP = 500
 
@@ -87,8 +89,14 @@ class Ansatz:
         for c, n in zip(self.problem.coordinates, orders, strict=True):
             # One at a time: sympy simplifies what it differentiates twice at once, which takes long.
             for _ in range(n):
-                expression = sp.diff(expression, c)
+                expression = _slope(expression, c)
         return to_jets(expression, self.problem.coordinates)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _slope(expression: Expr, c: sp.Symbol) -> Expr:
+    """A derivative, kept for the forms and solvers that ask for it again."""
+    return sp.diff(expression, c)
 
 
 class Constraints(abc.ABC):
@@ -140,20 +148,29 @@ class Hard(Constraints):
                 f"Hard on {problem.name!r}: conditions can be built in on boxes and shapes only, and there is no "
                 f"formula for the distance from the boundary of {problem.region}; use constraints=Soft()"
             )
-        rows = classify(problem)
-        functions, expressions, built_in = _functions(problem), [], set()
-        for name, n in zip(problem.names, functions, strict=True):
-            given = _given(rows, name)
-            lift, distance = _lifted(problem, given)
-            _require_data_met(problem, given, lift)
-            for kink in kinks(problem, name, [r.value for r in given], lift):
-                warnings.warn(f"Hard on {problem.name!r}: {kink}; use constraints=Soft()", KeptKink, stacklevel=2)
-            expressions.append(lift + distance * n)
-            built_in |= {id(r) for r in given}
-        left = tuple(r for r in rows if id(r) not in built_in)
-        found = Ansatz(problem, functions, tuple(expressions), left)
-        _require_smooth_on_pieces(found, frozenset((r.unknown or "", r.piece) for r in rows if id(r) in built_in))
+        found, told = _built_in(problem)
+        for kink in told:
+            warnings.warn(f"Hard on {problem.name!r}: {kink}; use constraints=Soft()", KeptKink, stacklevel=2)
         return found
+
+
+@lru_cache(maxsize=PROBLEMS)
+def _built_in(problem: Problem) -> tuple[Ansatz, tuple[str, ...]]:
+    """The ansatz, kept for the next solver of the same problem, and the kinks that it keeps."""
+    rows = classify(problem)
+    functions, expressions, built_in = _functions(problem), [], set()
+    told: list[str] = []
+    for name, n in zip(problem.names, functions, strict=True):
+        given = _given(rows, name)
+        lift, distance = _lifted(problem, given)
+        _require_data_met(problem, given, lift)
+        told += kinks(problem, name, [r.value for r in given], lift)
+        expressions.append(lift + distance * n)
+        built_in |= {id(r) for r in given}
+    left = tuple(r for r in rows if id(r) not in built_in)
+    found = Ansatz(problem, functions, tuple(expressions), left)
+    _require_smooth_on_pieces(found, frozenset((r.unknown or "", r.piece) for r in rows if id(r) in built_in))
+    return found, tuple(told)
 
 
 def _lifted(problem: Problem, given: Sequence[Dirichlet]) -> tuple[Expr, Expr]:

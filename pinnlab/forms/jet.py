@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -11,6 +12,9 @@ from sympy.core.function import AppliedUndef
 
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.symbols import Expr
+
+# Expressions whose jets are kept: all forms of a problem, and all solvers of a comparison, expand the same ones.
+REMEMBERED = 1024
 
 
 class JetSymbol(sp.Symbol):
@@ -63,6 +67,11 @@ def to_jets(expression: Expr, coordinates: Sequence[sp.Symbol]) -> Expr:
     Raises:
         UnsupportedProblem: If a derivative cannot be carried out, as for D(floor(u), x).
     """
+    return _lowered(expression, tuple(coordinates))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _lowered(expression: Expr, coordinates: tuple[sp.Symbol, ...]) -> Expr:
     expanded = expression.doit()
     nodes = {d for d in expanded.atoms(sp.Derivative) if isinstance(d.expr, AppliedUndef)}
     table = {d: _jet(d.expr, d.variable_count, coordinates) for d in nodes}

@@ -47,8 +47,9 @@ def kinks(problem: Problem, name: str, data: Sequence[Expr], lift: Expr) -> Iter
     periodic = region.periodic if isinstance(region, Box) else frozenset()
     points = problem.spacetime.sample(LINES, np.random.default_rng(0))
     first = len(problem.coordinates) - len(problem.space)
+    jets = Pointwise.of(problem).jets if broken or periodic else ()
     for k, c in enumerate(problem.space):
-        smooth = any(j.field == name and j.orders[first + k] for j in Pointwise.of(problem).jets)
+        smooth = any(j.field == name and j.orders[first + k] for j in jets)
         if not smooth or not (broken or c in periodic):
             continue
         low, high = float(region.lower[k]), float(region.upper[k])

@@ -29,6 +29,7 @@ from pinnlab.numerics.kernels import Kernel
 from pinnlab.numerics.line_spectrum import LineSpectrum
 from pinnlab.observations import Observations
 from pinnlab.problem import Problem
+from pinnlab.row_system import Cloud
 
 # Where something is left open the least degree of polynomials: with fewer lines hardly any function would satisfy the
 # equations to the nugget, and what is left open would come out as certain.
@@ -181,6 +182,12 @@ class Assembly:
             with contextlib.suppress(UnsupportedProblem, ValueError):
                 return way.system(measured, placement, self.device)
         return ways[-1].system(measured, placement, self.device)
+
+    def uncertain_clouds(self, seed: int, choice: Choice) -> list[tuple[Cloud, float]]:
+        """The conditions whose data have errors, at the points of a choice, and the standard deviations."""
+        placement = self._placed(choice)
+        measured = told(self.problem, self.prior(choice), placement, 1.0, (), self.uncertain, seed, self.device)
+        return [(c, measured.deviation(k)) for k, c in enumerate(measured.clouds) if measured.deviation(k) > 0]
 
     def warn_if_coarse(self) -> None:
         """Warn of given nodes that cannot resolve the frequencies of the data."""

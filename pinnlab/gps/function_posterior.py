@@ -14,7 +14,7 @@ from pinnlab.field import checked_points
 from pinnlab.gps.waves import PriorDraws
 from pinnlab.integral import Integral
 from pinnlab.numerics.derivative_gram import Functionals, ProductKernel, Term
-from pinnlab.posterior import Posterior
+from pinnlab.posterior import Posterior, listed, warn_of_surprises
 from pinnlab.problem import Problem
 
 # Numbers of a matrix of covariances that are in memory at once: 64 MiB.
@@ -158,11 +158,35 @@ class FunctionPosterior(Posterior):
 
     def given(self, functionals: Sequence[Integral]) -> FunctionPosterior:
         """The distribution given the values of integrals of what it stands for."""
+        functionals = listed(self.problem, functionals)
         if not functionals:
             return self
         integrals = (*self.integrals, *((f, self._orders) for f in functionals))
         before = replace(self, integrals=(), summed=None)
-        return replace(self, integrals=integrals, summed=before._told_of(integrals))
+        told = replace(self, integrals=integrals, summed=before._told_of(integrals))
+        self._warn_of_surprises(functionals)
+        return told
+
+    def _warn_of_surprises(self, functionals: Sequence[Integral]) -> None:
+        """Tell of values of integrals of what it stands for that are out of the reach of what is known."""
+        rows = [self._integral(f, self._orders) for f in functionals]
+        means = [float(f.weights @ self(f.points)[:, self._index(f)]) for f in functionals]
+        prior = torch.stack([self.kernel.covariance(r, r).sum() for r in rows])
+        known = torch.stack([self._white_integral(r).square().sum() for r in rows])
+        amplitude = self.told().amplitude
+        spread = (prior - known).clamp(min=0).sqrt() * amplitude
+        terms = prior.clamp(min=0).sqrt() * amplitude
+        warn_of_surprises(self.problem.name, functionals, prior.new_tensor(means), spread, terms)
+
+    def _white_integral(self, row: Functionals) -> Tensor:
+        """Whitened covariances of an integral with all that was told `(N + r,)`."""
+        told = self.told()
+        covariances = torch.cat([self.kernel.covariance(a, row).sum(dim=1) for a in told.rows])
+        white = told.white(covariances[:, None])[:, 0]
+        if self.summed is None:
+            return white
+        sums = torch.stack([self.kernel.covariance(r, row).sum() for r in self.summed.rows])
+        return torch.cat([white, self.summed.whitener @ (sums - self.summed.white.T @ white)])
 
     def _told_of(self, integrals: Sequence[tuple[Integral, tuple[int, ...]]]) -> Summed:
         told = self.told()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_positive
 from pinnlab.errors import SolveFailed
 from pinnlab.gps.function_posterior import Told
 from pinnlab.gps.function_system import FunctionSystem, gram
@@ -16,7 +17,6 @@ from pinnlab.gps.placement import Placement
 from pinnlab.gps.representers import Linearisation, Representers
 from pinnlab.gps.system import Algebra, Measurements
 from pinnlab.numerics.gram_evidence import Scaled, of_greatest_evidence
-from pinnlab.training.optimizer import require_positive
 from pinnlab.training.refusals import require_memory
 
 # Between two nuggets that are tried: ten times the variance.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_counts, require_positive
 from pinnlab.errors import SolveFailed
 from pinnlab.gps.function_posterior import Told
 from pinnlab.gps.function_system import FunctionSystem, gram
@@ -17,7 +18,6 @@ from pinnlab.gps.system import Algebra, Measurements
 from pinnlab.numerics.gram_evidence import of_greatest_evidence
 from pinnlab.numerics.pivoted_cholesky import PartialFactor
 from pinnlab.training.nystrom import Nystrom
-from pinnlab.training.optimizer import require_counts, require_positive
 from pinnlab.training.refusals import require_memory
 
 

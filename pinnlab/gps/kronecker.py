@@ -10,6 +10,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_counts, require_positive
 from pinnlab.domain.box import Box
 from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.field import intervals
@@ -22,7 +23,6 @@ from pinnlab.numerics.axis_basis import AxisBasis, Segment, nodes_for
 from pinnlab.numerics.line_spectrum import LineSpectrum
 from pinnlab.numerics.projected_operator import CORRECTIONS, ProjectedOperator
 from pinnlab.problem import Problem
-from pinnlab.training.optimizer import require_counts, require_positive
 from pinnlab.training.refusals import require_memory
 
 # Share of the variance of a kernel that its lines may leave out.

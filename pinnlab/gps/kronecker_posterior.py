@@ -15,7 +15,7 @@ from pinnlab.gps.sides import along
 from pinnlab.integral import Integral
 from pinnlab.numerics.axis_basis import AxisBasis
 from pinnlab.numerics.gaussian_weights import GaussianWeights
-from pinnlab.posterior import Deviation, Posterior, weights_given
+from pinnlab.posterior import Deviation, Posterior, listed, weights_given
 from pinnlab.problem import Problem
 
 # Numbers of a matrix of functions at points that are in memory at once: 128 MiB.
@@ -98,6 +98,7 @@ class KroneckerPosterior(Posterior):
             ValueError: If an integral is of another problem, or contradicts what is known already; or there are as
                 many as draws.
         """
+        functionals = listed(self.problem, functionals)
         if not functionals:
             return self
         factor = self.draws.factor

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pinnlab.admissible import require_counts
 from pinnlab.domain.box import Box
 from pinnlab.domain.even_points import bounding_box, quasi_random_on_piece
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.problem import Problem
-from pinnlab.training.optimizer import require_counts
 
 # Points of a boundary beside n points inside, in units of n^((d-1)/d) for each piece.
 ON_PIECES = 1.0
@@ -162,6 +162,8 @@ class GivenPoints(Placement):
     on_pieces: int | None = None
 
     def __post_init__(self) -> None:
+        if self.on_pieces is not None:
+            require_counts(self, on_pieces=self.on_pieces)
         points = np.array(self.points, float)
         if points.ndim != 2 or not len(points) or not np.isfinite(points).all():
             raise ValueError(f"GivenPoints: points of shape {points.shape}; give finite numbers (n, dim), n not 0")

@@ -11,6 +11,7 @@ import torch
 from scipy.sparse import block_diag, csr_array, vstack
 from torch import Tensor
 
+from pinnlab.admissible import require_counts, require_positive
 from pinnlab.domain.box import Box
 from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.gps.placement import Placement
@@ -20,7 +21,6 @@ from pinnlab.gps.system import Algebra, GpSystem, Measurements
 from pinnlab.numerics.coarse_to_fine import coarse_to_fine, earlier_neighbours
 from pinnlab.numerics.sparse_cholesky import ProductCovariance, inverse_factor
 from pinnlab.numerics.sparse_least_squares import Found, least_squares, normal_factor
-from pinnlab.training.optimizer import require_counts, require_positive
 from pinnlab.training.refusals import require_memory
 
 # Neighbours in the sparser problem that preconditions, in units of those asked for, and the least number.

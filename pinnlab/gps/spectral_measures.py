@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_counts, require_positive
 from pinnlab.gps.exponential_family import ExponentialFamily
 from pinnlab.numerics.exponential_solutions import ExponentialSolutions
-from pinnlab.training.optimizer import require_counts, require_positive
 
 # Frequencies without settings, by the number of free ones.
 COUNTS = {0: 1, 1: 100, 2: 600, 3: 400}

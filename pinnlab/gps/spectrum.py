@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from pinnlab.admissible import require_counts, require_positive, require_several
 from pinnlab.domain.box import Box
 from pinnlab.domain.even_points import bounding_box
 from pinnlab.field import Field
@@ -21,7 +22,6 @@ from pinnlab.gps.placement import closed_axes
 from pinnlab.numerics.line_spectrum import LineSpectrum
 from pinnlab.problem import Problem
 from pinnlab.symbols import Expr
-from pinnlab.training.optimizer import require_counts, require_positive
 
 Line = Callable[[np.ndarray], np.ndarray]
 
@@ -137,6 +137,7 @@ class FoundSpectrum:
     def __post_init__(self) -> None:
         require_positive(self, margin=self.margin, tolerance=self.tolerance)
         require_counts(self, rounds=self.rounds)
+        require_several(self, widths=self.widths)
         if not self.widths or not all(w > 0 for w in self.widths):
             raise ValueError(f"FoundSpectrum: widths = {self.widths}; give positive numbers, inf among them")
         if any(a >= b for a, b in itertools.pairwise(self.widths)):

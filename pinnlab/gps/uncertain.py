@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pinnlab.admissible import is_number
 from pinnlab.lint import did_you_mean
 from pinnlab.problem import Problem
 
@@ -26,10 +27,10 @@ class Uncertain:
     deviation: float = math.inf
 
     def __post_init__(self) -> None:
-        if not self.deviation > 0:
+        if not (is_number(self.deviation) and self.deviation > 0):
             raise ValueError(
-                f"Uncertain({self.piece!r}): deviation = {self.deviation}; give a positive number, or leave it out for "
-                "conditions that hold exactly"
+                f"Uncertain({self.piece!r}): deviation = {self.deviation!r}; give a positive number, or leave it out "
+                "for conditions that hold exactly"
             )
 
 

@@ -15,6 +15,8 @@ from pinnlab.numerics.line_spectrum import LineSpectrum
 SIZES = math.log(1e3)
 # A misfit that is larger than another by this factor tells of a spectrum that cannot fit.
 MUCH = 1e4
+# The size that is taken is not exceeded with this probability, one standard deviation above the middle.
+CAREFUL = 0.84
 # Standard deviation of the logarithm of an amplitude before data, about that of their root mean square.
 SPREAD = math.log(10)
 
@@ -79,15 +81,19 @@ def maximised(lines: Sequence[LineSpectrum], second: Tensor) -> tuple[LineSpectr
     return tuple(out)
 
 
-def best_size(
+def careful_size(
     weights: GaussianWeights, rows: Tensor, values: Tensor, noise: Tensor, expected: float = 1.0, wide: int = 0
 ) -> float:
-    """The factor a on the spread of weights that maximises the density of values and of log a together.
+    """The factor a on the spread of weights that is exceeded with a probability of 1 - `CAREFUL` only, given values.
 
-    With the singular values s of rows factor / noise and the parts r of the misfit along them the logarithm is
-    -sum(log(1 + a^2 s^2) + r^2 / (1 + a^2 s^2)) / 2 - log(a / expected)^2 / (2 `SPREAD`^2), so that one factorisation
-    serves all a.  The weak prior of the last term decides where values do not: without it values that agree with what
-    is expected would make a vanish and the answer certain (A. Gelman, Bayesian Anal. 1 (2006) 515-533, section 5).
+    A few values say little of a.  Its most likely size would leave a deviation that is too small as often as too large;
+    this one is rather too large.
+
+    With the singular values s of rows factor / noise and the parts r of the misfit along them the logarithm of the
+    density of values and of log a together is -sum(log(1 + a^2 s^2) + r^2 / (1 + a^2 s^2)) / 2 - log(a / expected)^2 /
+    (2 `SPREAD`^2), so that one factorisation serves all a.  The weak prior of the last term decides where values do
+    not: without it values that agree with what is expected would make a vanish and the answer certain (A. Gelman,
+    Bayesian Anal. 1 (2006) 515-533, section 5).
 
     Args:
         weights: Before the values.
@@ -103,4 +109,5 @@ def best_size(
     spread = 1 + (torch.exp(2 * logs)[:, None] * sizes.square())
     before = -((logs - math.log(expected)) / SPREAD).square() / 2 + wide * logs
     density = before - (spread.log() + parts / spread).sum(dim=1) / 2
-    return math.exp(float(logs[int(density.argmax())]))
+    below = torch.softmax(density, dim=0).cumsum(dim=0)
+    return math.exp(float(logs[int((below < CAREFUL).sum())]))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from pinnlab.admissible import require_counts, require_positive
 from pinnlab.domain.even_points import bounding_box
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.gps.placement import Placement, closed_axes
@@ -15,7 +16,6 @@ from pinnlab.gps.system import Algebra, Measurements
 from pinnlab.gps.weight_system import WeightSystem
 from pinnlab.numerics.line_spectrum import LineSpectrum
 from pinnlab.problem import Problem
-from pinnlab.training.optimizer import require_counts, require_positive
 from pinnlab.training.refusals import require_memory
 
 # Share of the variance of a kernel that its lines may leave out.

@@ -14,7 +14,7 @@ from torch import Tensor
 from pinnlab.errors import SolveFailed
 from pinnlab.gps.spectral_features import SpectralFeatures
 from pinnlab.gps.system import GpSystem, Measurements, require_finite
-from pinnlab.gps.weight_evidence import best_size, maximised, most_likely, profiled
+from pinnlab.gps.weight_evidence import careful_size, maximised, most_likely, profiled
 from pinnlab.numerics.gaussian_weights import Conditioned, GaussianWeights
 from pinnlab.numerics.line_spectrum import LineSpectrum
 from pinnlab.posterior import WeightPosterior
@@ -148,7 +148,7 @@ class WeightSystem(GpSystem):
         return self.features.lines, tuple(a * factor for a in self.features.amplitudes)
 
     def _growth(self, coefficients: Tensor) -> float:
-        """By what factor all amplitudes grow to those of greatest evidence, in what the exact equations leave."""
+        """By what factor all amplitudes grow to those noisy values speak for, in what the equations leave."""
         told = self._told(coefficients)
         # Before the values: the largest of what the equations ask for, the values' own size, and what noise may hide.
         unit = math.exp(float(np.log(self.features.amplitudes).mean()))
@@ -156,7 +156,7 @@ class WeightSystem(GpSystem):
         sizes += [float(told.values.square().mean().sqrt()) / unit]
         sizes += [HIDDEN * float(told.noise.square().mean().sqrt()) / unit]
         wide = self.features.parameters
-        return best_size(told.exact.weights, told.rows, told.values, told.noise, max(sizes), wide)
+        return careful_size(told.exact.weights, told.rows, told.values, told.noise, max(sizes), wide)
 
     # -- rows ----------------------------------------------------------------------------------------------
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import abc
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+
+from pinnlab.admissible import require_positive
 
 
 class Activation(abc.ABC):
@@ -33,8 +34,7 @@ class Sine(Activation):
     frequency: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.frequency) and self.frequency > 0):
-            raise ValueError(f"Sine: frequency = {self.frequency}; give a positive number")
+        require_positive(self, frequency=self.frequency)
 
     def __call__(self, x: Any) -> Any:  # noqa: D102
         return torch.sin(x * self.frequency)

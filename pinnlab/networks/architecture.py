@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -82,17 +81,6 @@ def uniform(tensor: Tensor, bound: float, generator: torch.Generator) -> None:
     torch.nn.init.uniform_(tensor, -bound, bound, generator=generator)
 
 
-def require_at_least_one(owner: object, **values: int) -> None:
-    """Refuse empty networks.
-
-    Raises:
-        ValueError: If a value is below 1.
-    """
-    for name, value in values.items():
-        if value < 1:
-            raise ValueError(f"{type(owner).__name__}: {name} = {value}; give at least 1")
-
-
 def require_architecture(owner: object, **values: object) -> None:
     """Refuse what builds no network.
 
@@ -104,17 +92,6 @@ def require_architecture(owner: object, **values: object) -> None:
             raise ValueError(
                 f"{type(owner).__name__}: {name} = {value!r} is no architecture; give settings such as Mlp(40, 4)"
             )
-
-
-def require_positive(owner: object, **values: float) -> None:
-    """Refuse scales that are not positive.
-
-    Raises:
-        ValueError: If a value is not a positive number.
-    """
-    for name, value in values.items():
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"{type(owner).__name__}: {name} = {value}; give a positive number")
 
 
 def with_fitted_head(network: Headed, points: Tensor, values: Tensor) -> Headed:

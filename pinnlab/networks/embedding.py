@@ -9,13 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnlab.networks.architecture import (
-    Architecture,
-    Headed,
-    require_architecture,
-    require_at_least_one,
-    require_positive,
-)
+from pinnlab.admissible import require_counts, require_positive, require_seed
+from pinnlab.networks.architecture import Architecture, Headed, require_architecture
 from pinnlab.networks.inputs import Features, Inputs
 from pinnlab.networks.mlp import Mlp
 
@@ -90,8 +85,9 @@ class FourierFeatures:
 
     def __post_init__(self) -> None:
         require_architecture(self, network=self.network)
-        require_at_least_one(self, count=self.count)
+        require_counts(self, count=self.count)
         require_positive(self, scale=self.scale)
+        require_seed(self, self.seed)
 
     def build(self, inputs: Inputs, outputs: int, generator: torch.Generator) -> torch.nn.Module:
         """A fresh network on the generator's device; equal generators give equal weights."""
@@ -147,7 +143,7 @@ class Harmonics:
 
     def __post_init__(self) -> None:
         require_architecture(self, network=self.network)
-        require_at_least_one(self, count=self.count)
+        require_counts(self, count=self.count)
 
     def build(self, inputs: Inputs, outputs: int, generator: torch.Generator) -> torch.nn.Module:
         """A fresh network on the generator's device; equal generators give equal weights."""

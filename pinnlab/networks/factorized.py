@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils import parametrize
 
-from pinnlab.networks.architecture import Architecture, require_architecture, require_positive
+from pinnlab.admissible import require_numbers, require_positive
+from pinnlab.networks.architecture import Architecture, require_architecture
 from pinnlab.networks.inputs import Inputs
 from pinnlab.networks.mlp import Mlp
 
@@ -53,6 +54,7 @@ class Factorized:
     def __post_init__(self) -> None:
         require_architecture(self, network=self.network)
         require_positive(self, deviation=self.deviation)
+        require_numbers(self, mean=self.mean)
         if not -10 <= self.mean <= 10:
             raise ValueError(f"Factorized: mean = {self.mean}; give a number in [-10, 10], since exp(mean) scales")
 

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnlab.networks.architecture import Architecture, require_architecture, require_positive
+from pinnlab.admissible import require_positive
+from pinnlab.networks.architecture import Architecture, require_architecture
 from pinnlab.networks.inputs import Inputs
 from pinnlab.networks.mlp import Mlp
 

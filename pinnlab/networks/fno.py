@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import gelu
 
+from pinnlab.admissible import is_whole, require_counts
 from pinnlab.networks.drawn_layers import linear
 from pinnlab.networks.operator import OperatorArchitecture, OperatorNetwork, Signature
 from pinnlab.networks.position_channels import Coordinates, PositionChannels, require_positions
@@ -20,7 +21,6 @@ from pinnlab.networks.spectral_convolution import (
     carried_modes,
     require_carried,
 )
-from pinnlab.training.optimizer import is_whole, require_counts
 
 Mixer = Callable[[int, int, tuple[int, ...], torch.Generator, torch.dtype], ModeMixing]
 """Inputs, outputs, modes, generator and dtype to the weights of one spectral convolution."""

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from pinnlab.admissible import require_counts
 from pinnlab.networks.drawn_layers import linear, normal
 from pinnlab.networks.operator import OperatorArchitecture, Signature
 from pinnlab.networks.position_channels import Coordinates, PositionChannels, require_positions
 from pinnlab.networks.unet import Hierarchy, require_grid
-from pinnlab.training.optimizer import require_counts
 
 
 class TrigonometricSolver(torch.nn.Module):

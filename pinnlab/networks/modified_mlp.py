@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
+from pinnlab.admissible import require_counts
 from pinnlab.networks.activations import Activation, Tanh
-from pinnlab.networks.architecture import Headed, dense, glorot, require_at_least_one
+from pinnlab.networks.architecture import Headed, dense, glorot
 from pinnlab.networks.inputs import Features, Inputs
 
 
@@ -56,7 +57,7 @@ class ModifiedMlp:
     activation: Activation = field(default_factory=Tanh)
 
     def __post_init__(self) -> None:
-        require_at_least_one(self, width=self.width, depth=self.depth)
+        require_counts(self, width=self.width, depth=self.depth)
 
     def build(self, inputs: Inputs, outputs: int, generator: torch.Generator) -> Headed:
         """A fresh network on the generator's device; equal generators give equal weights."""

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_several
 from pinnlab.networks.architecture import Architecture, require_architecture
 from pinnlab.networks.inputs import Inputs
 from pinnlab.training.parameters import Parameters
@@ -62,6 +63,7 @@ class MultiStage:
         require_architecture(self, first=self.first, network=self.network)
         values = self.theta.detach().cpu().to(torch.float64).contiguous().numpy()
         object.__setattr__(self, "sha256", hashlib.sha256(values.tobytes()).hexdigest())
+        require_several(self, magnitude=self.magnitude, stretch=self.stretch)
         if not self.magnitude or not all(math.isfinite(e) and e > 0 for e in self.magnitude):
             raise ValueError(f"MultiStage: magnitude = {self.magnitude}; give a positive number for each output")
         if not self.stretch or not all(math.isfinite(k) and k >= 1 for k in self.stretch):

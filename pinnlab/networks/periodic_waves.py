@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnlab.networks.architecture import Headed, dense, require_positive, uniform
+from pinnlab.admissible import require_counts, require_positive
+from pinnlab.networks.architecture import Headed, dense, uniform
 from pinnlab.networks.inputs import Inputs
 
 # Waves beyond which the last layer's least-squares problem would not fit into any memory.
@@ -57,10 +58,8 @@ class PeriodicWaves:
         require_positive(self, largest=self.largest)
         if self.largest < 1:
             raise ValueError(f"PeriodicWaves: largest = {self.largest}; give at least 1")
-        if self.width is not None and not (isinstance(self.width, int) and self.width >= 1):
-            raise ValueError(
-                f"PeriodicWaves: width = {self.width!r}; give a whole number from 1 on, or None for all waves"
-            )
+        if self.width is not None:
+            require_counts(self, width=self.width)
 
     def build(self, inputs: Inputs, outputs: int, generator: torch.Generator) -> Headed:
         """A fresh network on the generator's device; equal generators give equal weights.

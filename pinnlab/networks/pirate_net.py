@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
+from pinnlab.admissible import require_counts, require_positive, require_seed
 from pinnlab.networks.activations import Activation, Tanh
-from pinnlab.networks.architecture import Headed, dense, glorot, require_at_least_one, require_positive
+from pinnlab.networks.architecture import Headed, dense, glorot
 from pinnlab.networks.embedding import RandomFourier
 from pinnlab.networks.inputs import Features, Inputs
 
@@ -80,8 +81,9 @@ class PirateNet:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require_at_least_one(self, width=self.width, blocks=self.blocks)
+        require_counts(self, width=self.width, blocks=self.blocks)
         require_positive(self, scale=self.scale)
+        require_seed(self, self.seed)
         if self.width % 2:
             raise ValueError(f"PirateNet: width = {self.width}; give an even one, half of it are frequencies")
 

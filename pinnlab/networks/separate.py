@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from pinnlab.networks.architecture import Architecture, Several, require_architecture, require_at_least_one
+from pinnlab.admissible import require_counts
+from pinnlab.networks.architecture import Architecture, Several, require_architecture
 from pinnlab.networks.inputs import Inputs
 
 
@@ -46,7 +47,7 @@ class Separate:
             )
         for network, size in zip(self.networks, self.outputs, strict=True):
             require_architecture(self, networks=network)
-            require_at_least_one(self, outputs=size)
+            require_counts(self, outputs=size)
 
     def build(self, inputs: Inputs, outputs: int, generator: torch.Generator) -> SideBySide:
         """Fresh networks on the generator's device; equal generators give equal weights.

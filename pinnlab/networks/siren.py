@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from pinnlab.networks.architecture import Headed, dense, require_at_least_one, require_positive, uniform
+from pinnlab.admissible import require_counts, require_positive
+from pinnlab.networks.architecture import Headed, dense, uniform
 from pinnlab.networks.inputs import Features, Inputs
 
 
@@ -60,7 +61,7 @@ class Siren:
     frequency: float = 1.0
 
     def __post_init__(self) -> None:
-        require_at_least_one(self, width=self.width, depth=self.depth)
+        require_counts(self, width=self.width, depth=self.depth)
         if isinstance(self.first_frequency, list):
             object.__setattr__(self, "first_frequency", tuple(self.first_frequency))
         for value in self.first_frequency if isinstance(self.first_frequency, tuple) else (self.first_frequency,):

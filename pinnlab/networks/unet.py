@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d, avg_pool2d, avg_pool3d, gelu, interpolate, pad
 
+from pinnlab.admissible import require_counts
 from pinnlab.networks.drawn_layers import convolution
 from pinnlab.networks.operator import OperatorArchitecture, OperatorNetwork, Signature
 from pinnlab.networks.position_channels import Coordinates, PositionChannels, require_positions
-from pinnlab.training.optimizer import require_counts
 
 POOLS: tuple[Callable[..., Tensor], ...] = (avg_pool1d, avg_pool2d, avg_pool3d)
 

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pinnlab.networks.architecture import (
-    Architecture,
-    Headed,
-    dense,
-    require_architecture,
-    require_at_least_one,
-    require_positive,
-)
+from pinnlab.admissible import require_counts, require_positive, require_seed
+from pinnlab.networks.architecture import Architecture, Headed, dense, require_architecture
 from pinnlab.networks.inputs import Inputs
 from pinnlab.networks.mlp import Mlp
 
@@ -85,10 +78,9 @@ class Widened:
 
     def __post_init__(self) -> None:
         require_architecture(self, network=self.network)
-        require_at_least_one(self, width=self.width)
+        require_counts(self, width=self.width)
         require_positive(self, scale=self.scale)
-        if not isinstance(self.seed, Integral) or self.seed < 0:
-            raise ValueError(f"Widened: seed = {self.seed!r}; give a whole number from 0 on")
+        require_seed(self, self.seed)
 
     def build(self, inputs: Inputs, outputs: int, generator: torch.Generator) -> WidenedNetwork:
         """A fresh network on the generator's device; equal generators give equal weights.

@@ -16,6 +16,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
+from pinnlab.admissible import require_counts, require_numbers, require_positive
 from pinnlab.errors import SolveFailed
 from pinnlab.numerics.linear_solve import LinearSolver
 
@@ -98,15 +99,13 @@ class ImplicitMethod(abc.ABC):
     max_steps: int = 100_000
 
     def __post_init__(self) -> None:
-        name = type(self).__name__
+        require_numbers(self, rtol=self.rtol)
+        require_positive(self, atol=self.atol)
         if not _SMALLEST_RTOL <= self.rtol < 1:
-            raise ValueError(f"{name}: rtol must be in [{_SMALLEST_RTOL:.2g}, 1), got {self.rtol!r}")
-        if not (self.atol > 0 and math.isfinite(self.atol)):
-            raise ValueError(f"{name}: atol must be positive and finite, got {self.atol!r}")
-        if self.step is not None and not (self.step > 0 and math.isfinite(self.step)):
-            raise ValueError(f"{name}: step must be positive and finite, or None, got {self.step!r}")
-        if self.max_steps < 1:
-            raise ValueError(f"{name}: max_steps must be at least 1, got {self.max_steps!r}")
+            raise ValueError(f"{type(self).__name__}: rtol must be in [{_SMALLEST_RTOL:.2g}, 1), got {self.rtol!r}")
+        if self.step is not None:
+            require_positive(self, step=self.step)
+        require_counts(self, max_steps=self.max_steps)
 
     def tightened(self, factor: float) -> Self:
         """The same method with tolerances divided by `factor` > 1, or half the step where that is given."""
@@ -321,6 +320,7 @@ class Theta(ImplicitMethod):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_numbers(self, theta=self.theta)
         if not 0.5 <= self.theta <= 1:
             raise ValueError(f"Theta: theta must be in [0.5, 1], below the method is unstable; got {self.theta!r}")
 

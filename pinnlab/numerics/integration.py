@@ -17,6 +17,7 @@ import numpy as np
 import scipy  # its submodules load when they are first used
 from scipy.sparse import csc_array
 
+from pinnlab.admissible import require_counts, require_numbers, require_positive
 from pinnlab.errors import SolveFailed
 
 Rate = Callable[[float, np.ndarray], np.ndarray]
@@ -164,13 +165,11 @@ class Adaptive(Integrator):
     max_steps: int = 100_000
 
     def __post_init__(self) -> None:
-        name = type(self).__name__
+        require_numbers(self, rtol=self.rtol)
+        require_positive(self, atol=self.atol)
         if not _SMALLEST_RTOL <= self.rtol < 1:
-            raise ValueError(f"{name}: rtol must be in [{_SMALLEST_RTOL:.2g}, 1), got {self.rtol!r}")
-        if not (self.atol > 0 and math.isfinite(self.atol)):
-            raise ValueError(f"{name}: atol must be positive and finite, got {self.atol!r}")
-        if self.max_steps < 1:
-            raise ValueError(f"{name}: max_steps must be at least 1, got {self.max_steps!r}")
+            raise ValueError(f"{type(self).__name__}: rtol must be in [{_SMALLEST_RTOL:.2g}, 1), got {self.rtol!r}")
+        require_counts(self, max_steps=self.max_steps)
 
     def tightened(self, factor: float) -> Self:
         """Return the same method with both tolerances divided by `factor` > 0; rtol stops at 2.3e-14."""

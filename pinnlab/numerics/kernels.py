@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_positive, require_several
+
 # The smoothnesses for which a Matern kernel is offered: half-integers, where it is a polynomial times an exponential.
 MATERN = (1.5, 2.5, 3.5, 4.5, 5.5, 6.5)
 
@@ -61,7 +63,7 @@ class SquaredExponential(Kernel):
     length: float
 
     def __post_init__(self) -> None:
-        _require_positive(self, length=self.length)
+        require_positive(self, length=self.length)
 
     @property
     def derivatives(self) -> float:  # noqa: D102
@@ -94,7 +96,7 @@ class Matern(Kernel):
     smoothness: float = 2.5
 
     def __post_init__(self) -> None:
-        _require_positive(self, length=self.length)
+        require_positive(self, length=self.length)
         _require_smoothness(self, self.smoothness)
 
     @property
@@ -134,6 +136,7 @@ class Mixture(Kernel):
     lengths: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        require_several(self, weights=self.weights, frequencies=self.frequencies, lengths=self.lengths)
         parts = [tuple(float(v) for v in p) for p in (self.weights, self.frequencies, self.lengths)]
         who = type(self).__name__
         if not parts[0] or len({len(p) for p in parts}) > 1:
@@ -267,9 +270,3 @@ def _require_smoothness(kernel: Kernel, smoothness: float) -> None:
             f"{type(kernel).__name__}: smoothness = {smoothness}; give one of {', '.join(f'{v:g}' for v in MATERN)}, "
             "or take SquaredExponential, their limit"
         )
-
-
-def _require_positive(kernel: Kernel, **values: float) -> None:
-    for name, value in values.items():
-        if not 0 < value < math.inf:
-            raise ValueError(f"{type(kernel).__name__}: {name} = {value}; give a positive number")

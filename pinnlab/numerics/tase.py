@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from scipy.sparse import csc_array, eye_array
 
+from pinnlab.admissible import require_counts, require_positive
 from pinnlab.errors import SolveFailed
 from pinnlab.numerics.integration import Integrator, Jacobian, Rate, State, Walk
 from pinnlab.numerics.integrators import factorise
@@ -70,13 +71,10 @@ class Tase(Integrator):
     max_steps: int = 1_000_000
 
     def __post_init__(self) -> None:
-        name = type(self).__name__
+        require_counts(self, order=self.order, max_steps=self.max_steps)
+        require_positive(self, step=self.step)
         if self.order not in (2, 3):
-            raise ValueError(f"{name}: order must be 2 or 3, got {self.order!r}")
-        if not (self.step > 0 and math.isfinite(self.step)):
-            raise ValueError(f"{name}: step must be positive and finite, got {self.step!r}")
-        if self.max_steps < 1:
-            raise ValueError(f"{name}: max_steps must be at least 1, got {self.max_steps!r}")
+            raise ValueError(f"{type(self).__name__}: order must be 2 or 3, got {self.order!r}")
 
     @property
     @abc.abstractmethod

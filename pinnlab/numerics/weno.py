@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pinnlab.admissible import require_numbers
 from pinnlab.numerics.frames import Frame
 
 # The regularisation of Borges et al.: it only has to keep 0/0 away.
@@ -102,6 +103,7 @@ class Muscl(Reconstruction):
     ghosts = 2
 
     def __post_init__(self) -> None:
+        require_numbers(self, steepness=self.steepness)
         if not 1 <= self.steepness <= 2:
             raise ValueError(f"Muscl: steepness must be between 1 and 2, got {self.steepness}")
 

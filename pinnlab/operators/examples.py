@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnlab.operators.data import OperatorData
+from pinnlab.datasets.data import OperatorData
+from pinnlab.datasets.samples import Samples, StoredSamples, blocks
 from pinnlab.operators.layout import Layout
 from pinnlab.operators.pairs import Batch, Pairs
-from pinnlab.operators.samples import Samples, StoredSamples, blocks
 
 # Arrays in memory are kept on a GPU where they take at most this share of what is free there.
 RESIDENT_SHARE = 0.25

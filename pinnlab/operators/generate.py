@@ -14,19 +14,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from pinnlab.admissible import require_counts, require_seed
+from pinnlab.datasets.data import OperatorData
 from pinnlab.domain.box import Box
 from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.family import Family
 from pinnlab.field import Field
 from pinnlab.files.well import Layout
 from pinnlab.operators.batched import BatchedRun
-from pinnlab.operators.data import OperatorData
 from pinnlab.operators.drawn import inputs_on_grid
 from pinnlab.operators.stores import FileStore, MemoryStore, SampleStore
 from pinnlab.problem import Problem
 from pinnlab.solve import resolve_device, solve
 from pinnlab.solver import Refinable, Solver, Status
-from pinnlab.training.optimizer import require_counts, require_seed
 
 # Tasks handed to an executor and not done, for each process of the machine: enough that none waits.
 WAITING = 4

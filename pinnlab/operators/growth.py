@@ -5,9 +5,9 @@ from __future__ import annotations
 import abc
 from dataclasses import dataclass
 
+from pinnlab.admissible import require_counts
 from pinnlab.networks.fno import activate_modes
 from pinnlab.networks.operator import OperatorNetwork
-from pinnlab.training.optimizer import require_counts
 
 
 class Growth(abc.ABC):

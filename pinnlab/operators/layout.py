@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pinnlab.operators.data import OperatorData
+from pinnlab.datasets.data import OperatorData
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 # Times and nodes that differ by less than this, relative to the whole, are the same: those of float32 files.

@@ -10,7 +10,7 @@ from functools import partial
 
 import torch
 
-from pinnlab.operators.data import OperatorData
+from pinnlab.datasets.data import OperatorData
 from pinnlab.operators.examples import digest
 from pinnlab.operators.layout import Layout
 from pinnlab.operators.operator_learning import OperatorLearning as OperatorLearning

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pinnlab.admissible import require_counts
 from pinnlab.networks.operator import OperatorArchitecture
 from pinnlab.operators.augmentation import Augmentation
 from pinnlab.operators.growth import FullSize, Growth
 from pinnlab.operators.normalisation import Normalisation, UnitGaussian
 from pinnlab.operators.pairs import Pairs, SolutionMap
 from pinnlab.training.adam_w import AdamW
-from pinnlab.training.optimizer import require_counts
 from pinnlab.training.precision import Full, Precision
 from pinnlab.training.relative_loss import OperatorLoss, RelativeL2
 

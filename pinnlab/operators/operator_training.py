@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab.datasets.data import OperatorData
 from pinnlab.errors import SolveFailed
 from pinnlab.networks.operator import OperatorNetwork
-from pinnlab.operators.data import OperatorData
 from pinnlab.operators.examples import Examples
 from pinnlab.operators.layout import Layout
 from pinnlab.operators.normalisation import Scaling

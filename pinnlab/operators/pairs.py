@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_counts
 from pinnlab.operators.layout import ROUNDING, Layout, equal_step, same_times, told
-from pinnlab.training.optimizer import require_counts
 from pinnlab.training.relative_loss import OperatorLoss
 
 # A network with its normalisation: values (batch, channels, *grid) to values (batch, channels, *grid).

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from pinnlab.admissible import is_whole, require_counts
 from pinnlab.errors import SolveFailed
 from pinnlab.family import Family
 from pinnlab.field import GridField
@@ -26,7 +27,6 @@ from pinnlab.solve import resolve_device
 from pinnlab.solver import Status
 from pinnlab.symbols import with_values
 from pinnlab.training.adam_w import AdamW
-from pinnlab.training.optimizer import is_whole, require_counts
 from pinnlab.training.schedules import Cosine
 
 # Members corrected together in use.

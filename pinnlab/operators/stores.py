@@ -12,8 +12,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from pinnlab.datasets.data import OperatorData
 from pinnlab.files import well
-from pinnlab.operators.data import OperatorData
 
 # Beside the file that is made while samples are missing.
 PART = ".part"

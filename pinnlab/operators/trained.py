@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab.datasets.data import OperatorData
 from pinnlab.errors import SolveFailed
 from pinnlab.files import checkpoint as files
 from pinnlab.files.atomic import replacing
 from pinnlab.networks.operator import OperatorArchitecture, OperatorNetwork, Signature
 from pinnlab.operators.architectures import architectures
-from pinnlab.operators.data import OperatorData
 from pinnlab.operators.examples import as_tensor
 from pinnlab.operators.layout import Layout
 from pinnlab.operators.normalisation import Scaling

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_counts
 from pinnlab.operators.layout import Layout
 from pinnlab.operators.pairs import Batch, Bundled, Network, OneStep, Pairs, Stage
-from pinnlab.training.optimizer import require_counts
 from pinnlab.training.relative_loss import OperatorLoss
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from pinnlab.admissible import require_counts, require_numbers
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.forms.jet import jet_symbols
 from pinnlab.forms.semi_explicit import SemiExplicit
@@ -17,7 +18,6 @@ from pinnlab.pinns.linear_motion import LinearMotion
 from pinnlab.pinns.motion import Motion, Places
 from pinnlab.pinns.residual_rows import linear_runs
 from pinnlab.pinns.tangent_motion import TangentMotion
-from pinnlab.training.optimizer import require_counts
 from pinnlab.training.parameters import Parameters
 
 
@@ -40,6 +40,7 @@ class Moving(abc.ABC):
 
 
 def _require_truncation(owner: Moving, truncation: float) -> None:
+    require_numbers(owner, truncation=truncation)
     if not 0 <= truncation < 1:
         raise ValueError(f"{type(owner).__name__}: truncation = {truncation}; give a number in [0, 1), such as 1e-12")
 

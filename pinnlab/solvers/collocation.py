@@ -10,6 +10,7 @@ import scipy  # its submodules load when they are first used
 import sympy as sp
 import torch
 
+from pinnlab.admissible import require_counts
 from pinnlab.discretization.collocation import Chebyshev, Collocated, Discretization
 from pinnlab.discretization.pointwise_system import PointwiseSystem
 from pinnlab.errors import SolveFailed, UnsupportedProblem
@@ -73,8 +74,7 @@ class Collocation(Refinable):
     def __post_init__(self) -> None:
         if not isinstance(self.space, Discretization):
             raise ValueError(f"Collocation: space must be Chebyshev or FiniteDifferences, got {self.space!r}")
-        if self.iterations < 1:
-            raise ValueError(f"Collocation: iterations must be positive, got {self.iterations}")
+        require_counts(self, iterations=self.iterations)
 
     def compile(self, problem: Problem, device: torch.device = CPU) -> CollocationMethod:
         """Lower the problem to a system of equations at the nodes.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
-import math
 import os
 import random
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_positive, require_whole
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import Field
 from pinnlab.forms.deepxde_terms import DeepxdeTerms, PointOrder
@@ -96,12 +96,10 @@ class DeepxdePinn(Solver):
         least = dict.fromkeys(("width", "depth", "domain_points", "chunk"), 1)
         least |= dict.fromkeys(("boundary_points", "initial_points", "adam_steps", "lbfgs_steps"), 0)
         for name, low in least.items():
-            if getattr(self, name) < low:
-                raise ValueError(f"DeepxdePinn: {name} must be at least {low}, got {getattr(self, name)}")
+            require_whole(self, low, **{name: getattr(self, name)})
         if self.adam_steps + self.lbfgs_steps == 0:
             raise ValueError("DeepxdePinn: adam_steps and lbfgs_steps are both 0; nothing would be trained")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise ValueError(f"DeepxdePinn: learning_rate must be positive, got {self.learning_rate}")
+        require_positive(self, learning_rate=self.learning_rate)
         for name, known in (("activation", ACTIVATIONS), ("dtype", tuple(PRECISIONS))):
             if getattr(self, name) not in known:
                 raise ValueError(f"DeepxdePinn: {name} {getattr(self, name)!r} is none of {', '.join(known)}")

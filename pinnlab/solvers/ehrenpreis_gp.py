@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import is_whole, require_positive
 from pinnlab.domain.box import Box
 from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.gps.exponential_family import ExponentialFamily
 from pinnlab.gps.linear_measurements import LinearMeasurements, conditions_at, observed, require_linear_conditions
+from pinnlab.gps.misfit import unexplained
 from pinnlab.gps.spectral_measures import Data, GaussianMeasure, SpectralMeasure, Spectrum
 from pinnlab.numerics.exponential_solutions import ExponentialSolutions
 from pinnlab.numerics.gaussian_weights import GaussianWeights
@@ -22,7 +25,6 @@ from pinnlab.posterior import WeightPosterior
 from pinnlab.problem import Problem
 from pinnlab.solver import CPU, Method, Solver, Status, require_known_parameters
 from pinnlab.symbols import Expr
-from pinnlab.training.optimizer import is_whole, require_positive
 
 # Most measured values by which the spectrum is chosen; all of them are used for the answer.
 JUDGES = 400
@@ -32,6 +34,8 @@ OVERSAMPLING = 1.5
 UNRESOLVED = 3e-2
 # Misses of less than this many standard deviations of the noise are no sign of anything.
 EXPLAINED = 3.0
+# Points of each condition that nothing was told about, of a stream of their own, and what may be missed there.
+FRESH, STREAM, UNMET = 200, 1, 1e-3
 
 
 @dataclass
@@ -44,6 +48,7 @@ class EhrenpreisGpState:
         weights: Mean (M,) and factor (M, k) of the weights.
         factor: See `weights`.
         finished: Whether the data were used.
+        remark: What its user should know.
     """
 
     seed: int
@@ -51,6 +56,7 @@ class EhrenpreisGpState:
     weights: Tensor
     factor: Tensor
     finished: bool
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -202,7 +208,11 @@ class EhrenpreisGpMethod(Method[EhrenpreisGpState]):
         }
         scalars = {k: v for k, v in scalars.items() if v == v}
         frequencies = list(spectrum.frequencies)
-        return EhrenpreisGpState(state.seed, frequencies, weights.mean, weights.factor, True), scalars
+        reached = EhrenpreisGpState(state.seed, frequencies, weights.mean, weights.factor, True)
+        told = self._doubts(reached)
+        for doubt in told:
+            warnings.warn(f"EhrenpreisGp on {self.problem.name!r}: {doubt}", stacklevel=4)
+        return replace(reached, remark="; ".join(told)), scalars
 
     def status(self, state: EhrenpreisGpState) -> Status:
         """DONE after one step."""
@@ -212,6 +222,31 @@ class EhrenpreisGpMethod(Method[EhrenpreisGpState]):
         """The posterior, or the prior at the start."""
         solutions = self.family.solutions(state.frequencies)
         return WeightPosterior(self.problem, GaussianWeights(state.weights, state.factor), solutions)
+
+    def note(self, state: EhrenpreisGpState) -> str:
+        """What is not met between the points, or not by more than its noise."""
+        return state.remark
+
+    def _doubts(self, state: EhrenpreisGpState) -> list[str]:
+        """Conditions that are missed where nothing was told about them, and observed values beyond their noise."""
+        told = unexplained(self.problem, self.field(state), self.solver.observations)  # type: ignore[arg-type]
+        if not self._per_piece:
+            return told
+        solutions = self.family.solutions(state.frequencies)
+        fresh = conditions_at(self.problem, FRESH, np.random.default_rng([state.seed, STREAM]), self.device)
+        largest = max(float(m.values.abs().max()) for m in fresh) if fresh else 0.0
+        for m, noise in zip(fresh, self._noise(fresh)[0], strict=True):
+            misses = (m.rows(solutions.row) @ state.weights - m.values).abs()
+            rms, size = float(misses.square().mean().sqrt()), float(m.values.square().mean().sqrt()) or largest
+            if rms <= UNMET * size + EXPLAINED * float(noise.square().mean().sqrt()):
+                continue
+            place = m.points[int(misses.argmax())]
+            at = ", ".join(f"{c} = {float(v):.3g}" for c, v in zip(self.problem.coordinates, place, strict=True))
+            told.append(
+                f"the {m.name} is missed by {rms:.2g} at points not used, most near ({at}): not resolved, as where "
+                "data jump, bend or do not fit together; raise the spectrum's count and points, or smooth the data"
+            )
+        return told
 
     # -- what is measured ----------------------------------------------------------------------------------
 

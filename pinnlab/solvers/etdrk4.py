@@ -13,6 +13,7 @@ import sympy as sp
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_counts, require_sizes
 from pinnlab.domain.box import Box
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import GridField, Trajectory
@@ -91,11 +92,14 @@ class Etdrk4(Refinable):
     snapshots: int = 100
 
     def __post_init__(self) -> None:
-        sizes = (self.points,) if isinstance(self.points, int) else self.points
-        if sizes is not None and (not sizes or any(n < 4 or n % 2 for n in sizes)):
+        if self.points is None:
+            sizes: Sequence[int] = ()
+        else:
+            require_sizes(self, 4, points=self.points)
+            sizes = self.points if isinstance(self.points, tuple | list) else (self.points,)
+        if any(n % 2 for n in sizes):
             raise ValueError(f"Etdrk4: points must be even and at least 4, got {self.points}")
-        if self.steps < 1 or self.snapshots < 1:
-            raise ValueError(f"Etdrk4: steps and snapshots must be positive, got {self.steps} and {self.snapshots}")
+        require_counts(self, steps=self.steps, snapshots=self.snapshots)
 
     def compile(self, problem: Problem, device: torch.device = CPU) -> SpectralMethod:
         """Lower the problem to its symbol and its pointwise terms.
@@ -143,7 +147,7 @@ class Etdrk4(Refinable):
     def _shape(self, problem: Problem) -> tuple[int, ...]:
         dim = len(problem.space)
         points = DEFAULT_POINTS[dim] if self.points is None else self.points
-        shape = (points,) * dim if isinstance(points, int) else tuple(points)
+        shape = tuple(points) if isinstance(points, tuple | list) else (points,) * dim
         if len(shape) != dim:
             raise ValueError(f"Etdrk4 on {problem.name!r}: {len(shape)} sizes {shape} for {dim} axes of space")
         return shape

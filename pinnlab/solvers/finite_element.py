@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from pinnlab.admissible import require_counts
 from pinnlab.discretization.finite_elements import FiniteElements
 from pinnlab.discretization.galerkin_steps import Evolution, prepared
 from pinnlab.domain.box import Box
@@ -106,10 +107,8 @@ class FiniteElement(Refinable):
 
     def __post_init__(self) -> None:
         for name in ("degree", "cells", "snapshots", "iterations"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-                raise ValueError(f"FiniteElement: {name} must be a positive whole number, got {value!r}")
-            object.__setattr__(self, name, int(value))
+            require_counts(self, **{name: getattr(self, name)})
+            object.__setattr__(self, name, int(getattr(self, name)))
         if self.degree not in (1, 2):
             raise ValueError(f"FiniteElement: degree must be 1 or 2, got {self.degree!r}")
         if not isinstance(self.time, ImplicitMethod):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pinnlab.admissible import require_counts, require_numbers, require_positive
 from pinnlab.discretization.balance import CellBalance, Leaving
 from pinnlab.discretization.cells import Cells
 from pinnlab.discretization.diffusion import CellDiffusion
@@ -83,8 +84,7 @@ class ImplicitDiffusion(Diffusion):
     stretch: float = 50.0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.stretch) and self.stretch > 0):
-            raise ValueError(f"ImplicitDiffusion: stretch must be positive, got {self.stretch}")
+        require_positive(self, stretch=self.stretch)
 
     def rate_of_steps(self, limit: float) -> float:
         """Fewer by the factor `stretch`."""
@@ -173,12 +173,11 @@ class FiniteVolume(Refinable):
             raise ValueError(f"FiniteVolume: cells must be whole numbers of at least 8, got {self.cells}")
         single = not isinstance(self.cells, (tuple, list, np.ndarray))
         object.__setattr__(self, "cells", sizes[0] if single else sizes)
+        require_numbers(self, cfl=self.cfl)
         if not 0 < self.cfl <= 1:
             raise ValueError(f"FiniteVolume: cfl must be in (0, 1], got {self.cfl}; waves may cross one cell per step")
-        count = _whole([self.snapshots])
-        if not count or count[0] < 1:
-            raise ValueError(f"FiniteVolume: snapshots must be positive and whole, got {self.snapshots}")
-        object.__setattr__(self, "snapshots", count[0])
+        require_counts(self, snapshots=self.snapshots)
+        object.__setattr__(self, "snapshots", int(self.snapshots))
         kinds = (("reconstruction", Reconstruction), ("riemann", RiemannSolver), ("diffusion", Diffusion))
         for name, kind in kinds:
             if not isinstance(getattr(self, name), kind):

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from pinnlab.admissible import require_counts
 from pinnlab.discretization.collocation import Collocated, Discretization, FiniteDifferences
 from pinnlab.discretization.pointwise_system import PointwiseSystem
 from pinnlab.errors import UnsupportedProblem
@@ -64,8 +65,7 @@ class MethodOfLines(Refinable):
     snapshots: int = 100
 
     def __post_init__(self) -> None:
-        if self.snapshots < 1:
-            raise ValueError(f"MethodOfLines: snapshots must be positive, got {self.snapshots}")
+        require_counts(self, snapshots=self.snapshots)
         for name, kind in (("space", Discretization), ("time", Integrator)):
             if not isinstance(getattr(self, name), kind):
                 raise ValueError(f"MethodOfLines: {name} must be a {kind.__name__}, got {getattr(self, name)!r}")

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_counts, require_positive
 from pinnlab.domain.even_points import quasi_random_on_piece
 from pinnlab.errors import SolveFailed, UnsupportedProblem
 from pinnlab.forms.jumps import require_continuous_fluxes
@@ -23,7 +24,6 @@ from pinnlab.pinns.motion import Motion, Places, root_mean_square
 from pinnlab.pinns.moving import Moving, OutputLayer
 from pinnlab.problem import Problem
 from pinnlab.solver import CPU, Method, Solver, Status, require_known_parameters
-from pinnlab.training.optimizer import is_whole, require_positive
 from pinnlab.training.samplers import Sampler, UniformGrid
 
 # Steps that the whole interval is cut into at first, where their length is chosen automatically, and at most.
@@ -112,10 +112,9 @@ class NeuralGalerkin(Solver):
             if not isinstance(getattr(self, name), kind):
                 raise ValueError(f"NeuralGalerkin: {name} must be a {kind.__name__}, got {getattr(self, name)!r}")
         require_architecture(self, network=self.network)
-        positive = ("rtol", "condition_points", "condition_weight", "tolerance", "memory")
+        positive = ("rtol", "condition_weight", "tolerance", "memory")
         require_positive(self, **{name: getattr(self, name) for name in positive})
-        if not is_whole(self.condition_points):
-            raise ValueError(f"NeuralGalerkin: condition_points = {self.condition_points}; give a whole number")
+        require_counts(self, condition_points=self.condition_points)
         if self.dt is not None:
             require_positive(self, dt=self.dt)
         elif self.integrator.tableau.embedded is None:

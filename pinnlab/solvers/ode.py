@@ -10,6 +10,7 @@ import sympy as sp
 import torch
 from scipy.sparse import csc_array, csr_array
 
+from pinnlab.admissible import require_counts
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import GridField
 from pinnlab.forms.boundary import initial_data
@@ -59,8 +60,7 @@ class Ode(Refinable):
     batch: int = 100
 
     def __post_init__(self) -> None:
-        if self.batch < 1:
-            raise ValueError(f"Ode: batch must be positive, got {self.batch}")
+        require_counts(self, batch=self.batch)
         if not isinstance(self.time, Integrator):
             raise ValueError(f"Ode: time must be an Integrator such as Radau(), got {self.time!r}")
 

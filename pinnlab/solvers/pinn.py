@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from pinnlab.admissible import require_counts
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.forms.ansatz import Constraints, Hard
 from pinnlab.forms.jumps import require_continuous_fluxes
@@ -98,8 +99,7 @@ class Pinn(Solver):
         require_architecture(self, network=self.network, function_network=self.function_network)
         if not self.phases or not all(isinstance(o, Optimizer) for o in self.phases):
             raise ValueError(f"Pinn: optimizer must be one or several optimisers, got {self.optimizer!r}")
-        if self.condition_points < 1:
-            raise ValueError(f"Pinn: condition_points must be positive, got {self.condition_points}")
+        require_counts(self, condition_points=self.condition_points)
         if not isinstance(self.start, Solver | None):
             raise ValueError(f"Pinn: start must be a solver such as RandomFeatures() or None, got {self.start!r}")
         if not all(isinstance(o, Observations) for o in self.data):

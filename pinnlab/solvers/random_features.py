@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from numbers import Integral
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import is_whole, require_counts, require_numbers, require_positive, require_whole
 from pinnlab.domain.base import Domain
 from pinnlab.domain.box import Box
 from pinnlab.domain.even_points import bounding_box, spread_on_piece
@@ -32,7 +32,6 @@ from pinnlab.problem import Problem
 from pinnlab.row_system import Cloud, RowSystem, Step, chain_layers
 from pinnlab.solver import CPU, Method, Solver, Status, require_known_parameters
 from pinnlab.symbols import Expr
-from pinnlab.training.optimizer import require_positive
 
 # Random features drawn for each function that is kept, and the singular value under which none is kept.
 OVERSAMPLING = 2.5
@@ -126,11 +125,10 @@ class RandomFeatures(Solver):
     def __post_init__(self) -> None:
         if isinstance(self.patches, list):
             object.__setattr__(self, "patches", tuple(self.patches))
-        positive = ("features", "scale", "windows", "iterations", "memory")
-        require_positive(self, **{name: getattr(self, name) for name in positive})
-        for name in ("features", "windows", "iterations", "smoothness"):
-            if not isinstance(getattr(self, name), Integral):
-                raise ValueError(f"RandomFeatures: {name} = {getattr(self, name)}; give a whole number")
+        require_positive(self, scale=self.scale, memory=self.memory)
+        require_counts(self, features=self.features, windows=self.windows, iterations=self.iterations)
+        require_whole(self, 0, smoothness=self.smoothness)
+        require_numbers(self, points=self.points, overlap=self.overlap)
         if not 0 <= self.smoothness <= SMOOTHEST:
             raise ValueError(
                 f"RandomFeatures: smoothness = {self.smoothness}; give 0 to {SMOOTHEST}, beyond which the windows "
@@ -144,7 +142,7 @@ class RandomFeatures(Solver):
         if not 0 < self.overlap < 1:
             raise ValueError(f"RandomFeatures: overlap = {self.overlap}; give a share of the patch in (0, 1)")
         counts = self.patches if isinstance(self.patches, tuple) else (1 if self.patches is None else self.patches,)
-        if not counts or not all(isinstance(n, Integral) and n >= 1 for n in counts):
+        if not counts or not all(is_whole(n) and n >= 1 for n in counts):
             raise ValueError(
                 f"RandomFeatures: patches = {self.patches}; give a whole number, at least 1, along each coordinate"
             )

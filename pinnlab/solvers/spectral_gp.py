@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
-from torch import Tensor
 
+from pinnlab.admissible import is_whole, require_counts, require_positive
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import Field
 from pinnlab.gps.assembly import OF_NUGGET, Assembly, Choice
-from pinnlab.gps.judgement import fresh_residual
+from pinnlab.gps.found_prior import Found, SpectralGpState
+from pinnlab.gps.function_posterior import FunctionPosterior
+from pinnlab.gps.judgement import freedom, fresh_residual
+from pinnlab.gps.layers import Layer, Stretching
+from pinnlab.gps.misfit import unexplained
 from pinnlab.gps.placement import NodeGrid, Placement
 from pinnlab.gps.spectrum import FoundSpectrum, range_of_answer
+from pinnlab.gps.stretched import StretchedMethod
 from pinnlab.gps.system import Algebra, GpSystem
 from pinnlab.gps.uncertain import Uncertain, require_pieces
 from pinnlab.numerics.kernels import Kernel
 from pinnlab.observations import Observations
+from pinnlab.posterior import WeightPosterior
 from pinnlab.problem import Problem
 from pinnlab.solver import CPU, Method, Solver, Status, require_known_parameters
-from pinnlab.training.optimizer import is_whole, require_counts, require_positive
 from pinnlab.windowed_method import WindowedMethod
 from pinnlab.windows import Windows
 
@@ -38,53 +44,6 @@ UNFIT = 1e-6
 FULL, WIDER = 0.9, 2.0
 # A step of the evidence that multiplies the residual at fresh points by more than this is taken back.
 WORSE = 10.0
-
-
-@dataclass
-class Found:
-    """A prior, the mean found with it, and how it was judged.
-
-    Attributes:
-        choice: The prior.
-        coefficients: Of the mean.
-        residual: At fresh points.
-    """
-
-    choice: Choice
-    coefficients: Tensor
-    residual: float
-
-
-@dataclass
-class SpectralGpState:
-    """What a run remembers.
-
-    Attributes:
-        seed: Of random points.
-        choice: The present prior.  It and the coefficients are empty before the first step, since the arrays of a fresh
-            state fix the shapes in all checkpoints of a run.
-        coefficients: Of the mean.
-        shaped: Whether its variances were compared with others.
-        iteration: Gauss-Newton steps with it.
-        arrived: Whether they have converged.
-        rounds: Ranges of frequencies tried.
-        sweeps: Steps of the evidence taken.
-        best: What is kept if the next prior is worse; empty at first.
-        remark: What its user should know.
-        finished: Whether all is done.
-    """
-
-    seed: int
-    choice: Choice
-    coefficients: Tensor
-    shaped: bool = False
-    iteration: int = 0
-    arrived: bool = False
-    rounds: int = 1
-    sweeps: int = 0
-    best: list[Found] = field(default_factory=list)
-    remark: str = ""
-    finished: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,6 +73,8 @@ class SpectralGp(Solver):
         sweeps: Steps towards the variances and amplitudes of greatest evidence; in `WeightSpace` alone.
         iterations: Most Gauss-Newton steps for one prior.
         windows: Windows of time, one after the other; None for all times at once.
+        layers: Where the answer changes rapidly, see `Layer`: kernels, nodes and random points are then those of
+            coordinates in which each layer is stretched; the answer is no `Posterior`, but has a deviation.
     """
 
     kernel: FoundSpectrum | Kernel | tuple[Kernel, ...] = field(default_factory=FoundSpectrum)
@@ -125,12 +86,15 @@ class SpectralGp(Solver):
     sweeps: int = 2
     iterations: int = 30
     windows: Windows | None = None
+    layers: tuple[Layer, ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.observations, Observations):
             object.__setattr__(self, "observations", (self.observations,))
         if isinstance(self.uncertain, Uncertain):
             object.__setattr__(self, "uncertain", (self.uncertain,))
+        if isinstance(self.layers, Layer):
+            object.__setattr__(self, "layers", (self.layers,))
         if self.nugget is not None:
             require_positive(self, nugget=self.nugget)
         require_counts(self, iterations=self.iterations)
@@ -142,7 +106,7 @@ class SpectralGp(Solver):
             raise ValueError(
                 f"SpectralGp: kernel = {self.kernel!r}; give FoundSpectrum(), a Kernel, or a tuple of kernels"
             )
-        for name, kind in (("observations", Observations), ("uncertain", Uncertain)):
+        for name, kind in (("observations", Observations), ("uncertain", Uncertain), ("layers", Layer)):
             given = getattr(self, name)
             if not isinstance(given, tuple) or not all(isinstance(one, kind) for one in given):
                 raise ValueError(f"SpectralGp: {name} = {given!r}; give {kind.__name__}(...), or a tuple of these")
@@ -153,7 +117,9 @@ class SpectralGp(Solver):
         if self.algebra is not None and not isinstance(self.algebra, Algebra):
             raise ValueError(f"SpectralGp: algebra = {self.algebra!r}; give WeightSpace(), Kronecker() or another")
 
-    def compile(self, problem: Problem, device: torch.device = CPU) -> SpectralGpMethod | WindowedMethod:
+    def compile(
+        self, problem: Problem, device: torch.device = CPU
+    ) -> SpectralGpMethod | StretchedMethod | WindowedMethod:
         """The rule for the prior, the points and the linear algebra.
 
         Raises:
@@ -169,7 +135,15 @@ class SpectralGp(Solver):
                     "say nothing of earlier windows, so that its deviation would be too small; leave windows out"
                 )
             return self.windows.compile(replace(self, windows=None), problem, device)
-        if problem.unknown_functions or not self.observations:
+        if self.layers:
+            return self._stretched(problem, device)
+        unknown = [p.name for p in problem.parameters if p.is_unknown]
+        if unknown and not self.observations:
+            raise UnsupportedProblem(
+                f"SpectralGp on {problem.name!r}: the parameter {unknown[0]} is unknown; give observations= to learn "
+                f"it from, or a value with problem.with_parameters({unknown[0]}=…)"
+            )
+        if problem.unknown_functions:
             require_known_parameters(self, problem)
         for observed in self.observations:
             observed.columns(problem)
@@ -188,6 +162,13 @@ class SpectralGp(Solver):
         method = SpectralGpMethod(self, assembly)
         method.init(0)  # what the algebra refuses is refused here
         return method
+
+    def _stretched(self, problem: Problem, device: torch.device) -> StretchedMethod:
+        """The rule for the problem in stretched coordinates."""
+        into = Stretching.of(problem, self.layers)
+        placement, observations = into.placement(self.placement), tuple(map(into.observations, self.observations))
+        inside = replace(self, layers=(), observations=observations, placement=placement)
+        return StretchedMethod(inside.compile(into.stretched, device), into)
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,8 +212,8 @@ class SpectralGpMethod(Method[SpectralGpState]):
         if following is None and worse:
             best = state.best[-1]
             state = replace(state, choice=best.choice, coefficients=best.coefficients)
-            following = replace(state, finished=True) if state.sweeps else self._swept(state)
-        return following or self._swept(state) or replace(state, finished=True), scalars
+            following = self._finished(state) if state.sweeps else self._swept(state)
+        return following or self._swept(state) or self._finished(state), scalars
 
     def status(self, state: SpectralGpState) -> Status:
         """DONE when neither the evidence nor the answer's spectrum asks for another prior."""
@@ -248,11 +229,35 @@ class SpectralGpMethod(Method[SpectralGpState]):
         remarks, residual = [state.remark], state.best[-1].residual if state.best else 0.0
         if not self.assembly.is_linear and state.iteration >= self.solver.iterations:
             remarks.append("all Gauss-Newton steps were taken and the last may not have converged: raise iterations")
-        if residual > UNRESOLVED:
+        if residual > UNRESOLVED and not self._is_noisy:
             remarks.append(
                 f"the residual at points not used is {residual:.1e} of its terms: more points or another kernel"
             )
         return "; ".join(filter(None, remarks))
+
+    def _finished(self, state: SpectralGpState) -> SpectralGpState:
+        """The last state, with what its user is warned of."""
+        told = [doubt for doubt in self._doubts(state) if doubt]
+        for doubt in told:
+            warnings.warn(f"SpectralGp on {self.assembly.problem.name!r}: {doubt}", stacklevel=5)
+        return replace(state, remark="; ".join(filter(None, [state.remark, *told])), finished=True)
+
+    def _doubts(self, state: SpectralGpState) -> list[str]:
+        """Noisy values that are missed by more than their noise; without any, what is left open."""
+        problem, found, residual = self.assembly.problem, self.field(state), state.best[-1].residual
+        if not self._is_noisy:
+            # `Kronecker` refuses what is open, and its draws cost as much as its solution.
+            if not isinstance(found, WeightPosterior | FunctionPosterior):
+                return []
+            return [freedom(problem, found, state.seed).remark(problem)]
+        clouds = self.assembly.uncertain_clouds(state.seed, state.choice)
+        told = unexplained(problem, found, self.solver.observations, clouds)
+        if residual > UNRESOLVED:
+            told.append(
+                f"the residual at points not used is {residual:.1e} of its terms: values, conditions and equations may "
+                "contradict each other, check their noise; or take more points or another kernel"
+            )
+        return told
 
     def _shaped(self, state: SpectralGpState) -> SpectralGpState:
         """The state with variances of the width of greatest evidence."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from pinnlab.admissible import require_counts, require_positive
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.networks.widened import Widened, WidenedNetwork
 from pinnlab.pinns.field import PinnField
@@ -20,7 +21,6 @@ from pinnlab.solver import CPU, Method, Solver, Status, require_known_parameters
 from pinnlab.solvers.pinn import Pinn
 from pinnlab.training.last_layer import LastLayer
 from pinnlab.training.levenberg_marquardt import LevenbergMarquardt
-from pinnlab.training.optimizer import require_counts, require_positive
 from pinnlab.training.parameters import Parameters
 from pinnlab.training.ranks import Ranks
 from pinnlab.training.retaining_samplers import ResidualAdaptiveRefinement

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_counts, require_numbers, require_positive
 from pinnlab.training.combination import Combination, Sum
 from pinnlab.training.objective import LeastSquares
-from pinnlab.training.optimizer import Optimizer, require_counts, require_positive
+from pinnlab.training.optimizer import Optimizer
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +50,7 @@ class Adam(Optimizer[AdamState]):
     def __post_init__(self) -> None:
         require_counts(self, steps=self.steps, per_step=self.per_step)
         require_positive(self, learning_rate=self.learning_rate)
+        require_numbers(self, decay=self.decay)
         if not 0 < self.decay <= 1:
             raise ValueError(f"Adam: decay = {self.decay}; give last over first learning rate, in (0, 1]")
         if not isinstance(self.combination, Combination):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from pinnlab.training.optimizer import require_positive
+from pinnlab.admissible import require_positive
 from pinnlab.training.schedules import OneCycle, Schedule
 
 

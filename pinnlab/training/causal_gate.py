@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_numbers, require_positive
 from pinnlab.training.causal_weights import scaled_time
-from pinnlab.training.optimizer import require_positive
 from pinnlab.training.pointwise import Group, Kind
 from pinnlab.training.weighting import FixedWeights, Weighting
 
@@ -61,6 +61,7 @@ class CausalGate(Weighting[CausalGateState]):
 
     def __post_init__(self) -> None:
         require_positive(self, alpha=self.alpha, rate=self.rate, tolerance=self.tolerance, conditions=self.conditions)
+        require_numbers(self, first=self.first)
         if not math.isfinite(self.first):
             raise ValueError(f"CausalGate: first = {self.first}; give a finite number, such as -0.5")
 

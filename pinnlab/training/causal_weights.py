@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pinnlab.training.optimizer import require_counts, require_positive
+from pinnlab.admissible import require_counts, require_numbers, require_positive, require_several
 from pinnlab.training.pointwise import Group, Kind
 from pinnlab.training.weighting import Certificate, FixedWeights, Weighting
 
@@ -85,8 +85,10 @@ class CausalWeights(Weighting[CausalState]):
             raise ValueError(f"CausalWeights: bins = {self.bins}; give at least 2, since the first has none before it")
         if not isinstance(self.epsilons, tuple) or not self.epsilons:
             raise ValueError(f"CausalWeights: epsilons = {self.epsilons!r}; give a tuple such as (1.0, 10.0)")
+        require_several(self, epsilons=self.epsilons)
         if not all(a < b for a, b in zip((0.0, *self.epsilons), (*self.epsilons, math.inf), strict=True)):
             raise ValueError(f"CausalWeights: epsilons = {self.epsilons}; give positive numbers that increase")
+        require_numbers(self, threshold=self.threshold)
         if not 0 < self.threshold < 1:
             raise ValueError(f"CausalWeights: threshold = {self.threshold}; give a number in (0, 1), such as 0.99")
 

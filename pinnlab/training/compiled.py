@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_counts
 from pinnlab.errors import SolveFailed
 from pinnlab.training.row_jacobian import LayerOuterProducts, RowJacobian, Rows, squares_and_gradient
 
@@ -68,6 +69,7 @@ class Compiled(RowJacobian):
                 f"Compiled: inner = {self.inner!r}; give a rule for Jacobians that is not compiled, "
                 "such as LayerOuterProducts()"
             )
+        require_counts(self, block=self.block)
         if self.block < FEWEST or self.block & (self.block - 1):
             raise ValueError(f"Compiled: block = {self.block}; give a power of two from {FEWEST} on, such as 1024")
 

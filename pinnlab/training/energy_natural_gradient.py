@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_counts, require_numbers, require_positive
 from pinnlab.errors import SolveFailed
 from pinnlab.training.local_model import Exact, Linearization, LocalModel
 from pinnlab.training.objective import LeastSquares
-from pinnlab.training.optimizer import Optimizer, require_counts, require_positive
+from pinnlab.training.optimizer import Optimizer
 from pinnlab.training.refusals import finite_norm, require_double, require_finite_loss
 
 
@@ -47,6 +48,7 @@ class Spring(Momentum):
     decay: float = 0.9
 
     def __post_init__(self) -> None:
+        require_numbers(self, decay=self.decay)
         if not 0 < self.decay < 1:
             raise ValueError(f"Spring: decay = {self.decay}; give a number between 0 and 1, or use NoMomentum()")
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_counts, require_positive
 from pinnlab.training.objective import LeastSquares
-from pinnlab.training.optimizer import Optimizer, require_counts, require_positive
+from pinnlab.training.optimizer import Optimizer
 from pinnlab.training.refusals import finite_norm, require_double, require_finite_loss, require_memory
 
 # Of the step's length: a step that helps at none of these is none.

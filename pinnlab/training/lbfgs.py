@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_counts
 from pinnlab.training.objective import LeastSquares
-from pinnlab.training.optimizer import Optimizer, require_counts
+from pinnlab.training.optimizer import Optimizer
 from pinnlab.training.refusals import STALLED
 
 _LOSS_UNIT = 2.0**40

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_counts, require_positive
 from pinnlab.errors import SolveFailed
 from pinnlab.training.local_model import Exact, Linearization, LocalModel
 from pinnlab.training.objective import LeastSquares
-from pinnlab.training.optimizer import Optimizer, require_counts, require_positive
+from pinnlab.training.optimizer import Optimizer
 from pinnlab.training.refusals import finite_norm, require_double, require_finite_loss
 
 

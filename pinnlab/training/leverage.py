@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pinnlab.admissible import require_counts, require_positive
 from pinnlab.errors import SolveFailed
-from pinnlab.training.optimizer import require_counts, require_positive
 from pinnlab.training.refusals import require_memory
 from pinnlab.training.samplers import Region, Residual, Sampler, require_settings
 

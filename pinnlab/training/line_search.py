@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pinnlab.training.optimizer import require_counts
+from pinnlab.admissible import require_counts, require_numbers
 
 ROUNDING = 1e-15
 """A rise of the loss by this share of itself is rounding."""
@@ -53,6 +53,7 @@ class StrongWolfe:
 
     def __post_init__(self) -> None:
         require_counts(self, evaluations=self.evaluations)
+        require_numbers(self, decrease=self.decrease, curvature=self.curvature)
         if not 0 < self.decrease < self.curvature < 1 or self.decrease >= 0.5:
             raise ValueError(
                 f"StrongWolfe: decrease = {self.decrease}, curvature = {self.curvature}; "

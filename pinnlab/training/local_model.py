@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_positive
 from pinnlab.training.objective import LeastSquares, gram_matrix
-from pinnlab.training.optimizer import require_positive
 from pinnlab.training.refusals import require_memory
 
 

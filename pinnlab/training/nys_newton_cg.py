@@ -7,15 +7,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_counts, require_numbers, require_positive, require_seed
 from pinnlab.training.nystrom import Nystrom, conjugate_gradients
 from pinnlab.training.objective import LeastSquares
-from pinnlab.training.optimizer import (
-    Optimizer,
-    generator_of_step,
-    require_counts,
-    require_positive,
-    require_seed,
-)
+from pinnlab.training.optimizer import Optimizer, generator_of_step
 from pinnlab.training.refusals import STALLED, finite_norm, require_double, require_finite_loss
 
 
@@ -67,6 +62,7 @@ class NysNewtonCg(Optimizer[NysNewtonCgState]):
         require_counts(self, products=self.products, halvings=self.halvings)
         require_positive(self, damping=self.damping, tolerance=self.tolerance)
         require_seed(self, self.seed)
+        require_numbers(self, decrease=self.decrease)
         if not 0 < self.decrease < 0.5:
             raise ValueError(f"NysNewtonCg: decrease = {self.decrease}; give a number in (0, 1/2)")
 

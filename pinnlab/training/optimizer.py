@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-from numbers import Integral
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -51,31 +50,6 @@ class Optimizer(abc.ABC, Generic[State]):
     def verdict(self, state: State) -> str:
         """Why it finished before its budget was spent and what to do about it; "" if it did not."""
         return ""
-
-
-def require_positive(owner: object, **values: float) -> None:
-    """Raise a ValueError that names `owner` and the first of `values` that is not positive and finite."""
-    for name, value in values.items():
-        if not 0 < value < float("inf"):
-            raise ValueError(f"{type(owner).__name__}: {name} = {value}; give a positive number")
-
-
-def require_counts(owner: object, **values: int) -> None:
-    """Raise a ValueError that names `owner` and the first of `values` that is no whole number from 1 on."""
-    for name, value in values.items():
-        if not is_whole(value) or value < 1:
-            raise ValueError(f"{type(owner).__name__}: {name} = {value!r}; give a positive whole number")
-
-
-def is_whole(value: object) -> bool:
-    """Whether a number is of an integer type: 1e2 is not, since it cannot count or index."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def require_seed(owner: object, seed: int) -> None:
-    """Raise a ValueError that names `owner` if `seed` is no whole number from 0 on."""
-    if not is_whole(seed) or seed < 0:
-        raise ValueError(f"{type(owner).__name__}: seed = {seed!r}; give a whole number from 0 on")
 
 
 def generator_of_step(seed: int, taken: int) -> torch.Generator:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import abc
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pinnlab.training.optimizer import require_positive
+from pinnlab.admissible import require_not_negative, require_numbers, require_positive
 from pinnlab.training.pointwise import Group
 from pinnlab.training.weighting import Weighting
 
@@ -101,10 +100,10 @@ class ResidualAttention(PointWeights):
 
     def __post_init__(self) -> None:
         require_positive(self, rate=self.rate)
+        require_numbers(self, decay=self.decay)
         if not 0 <= self.decay < 1:
             raise ValueError(f"ResidualAttention: decay = {self.decay}; give a number in [0, 1)")
-        if not 0 <= self.first < math.inf:
-            raise ValueError(f"ResidualAttention: first = {self.first}; give a non-negative number")
+        require_not_negative(self, first=self.first)
 
     def follow(self, weights: Tensor, rows: Tensor) -> Tensor:  # noqa: D102
         size = rows.abs()

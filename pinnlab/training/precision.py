@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pinnlab.training.optimizer import require_positive
+from pinnlab.admissible import require_positive
 
 
 class Precision(abc.ABC):

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_positive
 from pinnlab.training.adam import Adam
 from pinnlab.training.objective import LeastSquares
-from pinnlab.training.optimizer import Optimizer, require_positive
+from pinnlab.training.optimizer import Optimizer
 from pinnlab.training.pointwise import Group, Kind, PointwiseLeastSquares
 from pinnlab.training.refusals import require_memory
 from pinnlab.training.row_jacobian import RowJacobian

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from pinnlab.training.optimizer import require_counts
+from pinnlab.admissible import require_counts, require_not_negative
 from pinnlab.training.samplers import (
     Region,
     Residual,
@@ -54,8 +53,7 @@ class ResidualAdaptiveRefinement(Sampler):
             )
         if self.most < self.points:
             raise ValueError(f"ResidualAdaptiveRefinement: most = {self.most} < points = {self.points}; allow more")
-        if not (0 <= self.k < math.inf and 0 <= self.c < math.inf):
-            raise ValueError(f"ResidualAdaptiveRefinement: k = {self.k}, c = {self.c}; give non-negative numbers")
+        require_not_negative(self, k=self.k, c=self.c)
 
     def draw(
         self, rng: np.random.Generator, region: Region, residual: Residual, previous: np.ndarray | None = None

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from pinnlab.admissible import require_counts, require_whole
+
 Rows = Callable[[Tensor, Tensor, Tensor], Tensor]
 """rows(theta (P,), points (n, dim), extras (n, m)) -> (n, k); row i depends on point i and extra i only."""
 
@@ -48,11 +50,6 @@ def squares_and_gradient(
     return value.detach(), gradient
 
 
-def _check_chunk(owner: RowJacobian) -> None:
-    if owner.chunk < 1:
-        raise ValueError(f"{type(owner).__name__}: chunk = {owner.chunk}; give at least 1")
-
-
 @dataclass(frozen=True)
 class PerPoint(RowJacobian):
     """Reverse mode at every point, batched by torch.func.vmap: right for any rows and any network."""
@@ -60,7 +57,7 @@ class PerPoint(RowJacobian):
     chunk: int = 1000
 
     def __post_init__(self) -> None:
-        _check_chunk(self)
+        require_counts(self, chunk=self.chunk)
 
     def write(self, rows: Rows, theta: Tensor, points: Tensor, extras: Tensor, matrix: Tensor) -> Tensor:
         """Write d rows / d theta into `matrix (n, k, P)`; returns the values (n, k)."""
@@ -101,9 +98,8 @@ class LayerOuterProducts(RowJacobian):
     most_other: int = 32
 
     def __post_init__(self) -> None:
-        _check_chunk(self)
-        if self.most_other < 0:
-            raise ValueError(f"LayerOuterProducts: most_other = {self.most_other}; give at least 0")
+        require_counts(self, chunk=self.chunk)
+        require_whole(self, 0, most_other=self.most_other)
 
     def write(self, rows: Rows, theta: Tensor, points: Tensor, extras: Tensor, matrix: Tensor) -> Tensor:
         """Write d rows / d theta into `matrix (n, k, P)`; returns the values (n, k).

@@ -10,8 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
+from pinnlab.admissible import require_counts, require_not_negative, require_whole
 from pinnlab.errors import SolveFailed
-from pinnlab.training.optimizer import is_whole, require_counts
 
 # Points of the box around a domain that are tried for each point of the domain.
 MOST_TRIES = 10_000
@@ -242,8 +242,7 @@ class ResidualAdaptive(Sampler):
         require_counts(self, candidates=self.candidates)
         if self.candidates < self.points:
             raise ValueError(f"ResidualAdaptive: candidates = {self.candidates} < points = {self.points}; draw more")
-        if not (0 <= self.k < math.inf and 0 <= self.c < math.inf):
-            raise ValueError(f"ResidualAdaptive: k = {self.k}, c = {self.c}; give non-negative numbers")
+        require_not_negative(self, k=self.k, c=self.c)
 
     def draw(
         self, rng: np.random.Generator, region: Region, residual: Residual, previous: np.ndarray | None = None
@@ -299,7 +298,4 @@ def adaptive_density(size: np.ndarray, k: float, c: float) -> np.ndarray:
 def require_settings(sampler: Sampler) -> None:
     """Raise a ValueError unless `points` and `every` are whole, the first positive and the other not negative."""
     require_counts(sampler, points=sampler.points)
-    if not is_whole(sampler.every) or sampler.every < 0:
-        raise ValueError(
-            f"{type(sampler).__name__}: every = {sampler.every!r}; give 0 or more steps, as a whole number"
-        )
+    require_whole(sampler, 0, every=sampler.every)

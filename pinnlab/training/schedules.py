@@ -6,7 +6,7 @@ import abc
 import math
 from dataclasses import dataclass
 
-from pinnlab.training.optimizer import require_counts
+from pinnlab.admissible import require_counts
 
 
 class Schedule(abc.ABC):

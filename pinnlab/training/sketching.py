@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_counts, require_positive, require_seed
 from pinnlab.training.local_model import Linearization, LocalModel
 from pinnlab.training.objective import LeastSquares, gram_matrix
-from pinnlab.training.optimizer import generator_of_step, require_counts, require_positive, require_seed
+from pinnlab.training.optimizer import generator_of_step
 from pinnlab.training.refusals import require_memory
 
 ROWS_AT_ONCE = 256

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_counts, require_numbers, require_positive
 from pinnlab.training.objective import LeastSquares
-from pinnlab.training.optimizer import Optimizer, require_counts, require_positive
+from pinnlab.training.optimizer import Optimizer
 
 EPSILON = 1e-8
 """Added to the root of the running square, as in Adam."""
@@ -69,6 +70,7 @@ class Soap(Optimizer[SoapState]):
         require_counts(self, steps=self.steps, per_step=self.per_step)
         require_positive(self, learning_rate=self.learning_rate)
         require_counts(self, turn_every=self.turn_every, largest=self.largest)
+        require_numbers(self, decay=self.decay, memory=self.memory, memory_square=self.memory_square)
         if not 0 < self.decay <= 1:
             raise ValueError(f"Soap: decay = {self.decay}; give last over first learning rate, in (0, 1]")
         for name, value in (("memory", self.memory), ("memory_square", self.memory_square)):

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_counts, require_positive
 from pinnlab.training.broyden_family import Broyden, Pair, Update, apply_update
 from pinnlab.training.line_search import StrongWolfe, Trial
 from pinnlab.training.objective import LeastSquares
-from pinnlab.training.optimizer import Optimizer, require_counts, require_positive
+from pinnlab.training.optimizer import Optimizer
 from pinnlab.training.refusals import STALLED, finite_norm, require_double, require_finite_loss, require_memory
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from pinnlab.training.optimizer import require_counts
+from pinnlab.admissible import require_counts, require_numbers
 from pinnlab.training.pointwise import Group, Kind, PointwiseLeastSquares
 from pinnlab.training.row_jacobian import PerPoint, RowJacobian
 from pinnlab.training.weighting import Weighting
@@ -57,6 +57,7 @@ class TermWeights(Weighting[TermState]):
 
 def _require_settings(owner: TermWeights) -> None:
     require_counts(owner, every=owner.every)
+    require_numbers(owner, keep=owner.keep)
     if not 0 <= owner.keep < 1:
         raise ValueError(f"{type(owner).__name__}: keep = {owner.keep}; give the share of the old weights, in [0, 1)")
 

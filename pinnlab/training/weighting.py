@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from torch import Tensor
 
-from pinnlab.training.optimizer import require_positive
+from pinnlab.admissible import require_positive
 from pinnlab.training.pointwise import Group, Kind
 
 State = TypeVar("State")

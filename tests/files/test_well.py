@@ -4,8 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
+from pinnlab.datasets.data import OperatorData
 from pinnlab.files import well
-from pinnlab.operators.data import OperatorData
 
 AXES = (np.arange(6) / 6, np.linspace(0, 1, 5))
 

@@ -31,6 +31,12 @@ def test_hand_worked_expansions():
     assert to_jets(D(D(u, x), t), c) == j(1, 1)
 
 
+def test_an_expression_that_was_expanded_before_is_not_expanded_again():
+    expression, coordinates = D(sp.sin(u) * v, x, 3), [t, x]
+    assert to_jets(expression, coordinates) is to_jets(D(sp.sin(u) * v, x, 3), (t, x))
+    assert to_jets(expression, (x, t)) != to_jets(expression, coordinates)
+
+
 def test_orders_follow_the_coordinates_and_not_the_arguments_of_the_function():
     assert to_jets(D(D(w, y), x, 2), (t, x, y)) == j(0, 2, 1, field="w")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -155,6 +156,28 @@ def test_an_integral_that_contradicts_what_is_known_is_refused_and_one_that_repe
         once.given([Integral.over_space(LINE, "u", 0.4)])
     with pytest.raises(ValueError, match=r"none of its unknowns u"):
         field.given([Integral("w", np.array([[0.5]]), np.ones(1), 0.0)])
+
+
+def test_a_value_out_of_reach_is_told_of_and_obeyed():
+    field, amplitude = posterior()
+    shape = Integral.over_space(LINE, "u", 0.0)
+    mean, covariance = by_matrix(amplitude, shape.points)
+    expected, deviation = shape.weights @ mean, math.sqrt(shape.weights @ covariance @ shape.weights)
+    mass = Integral.over_space(LINE, "u", expected + 9 * deviation)
+    with pytest.warns(UserWarning, match="9 of its standard deviations; check the value") as told:
+        found = field.given([mass])
+    assert told[0].filename == __file__
+    assert mass.weights @ found(mass.points)[:, 0] == pytest.approx(mass.value, rel=1e-9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        field.given([Integral.over_space(LINE, "u", mass.value, deviation=2 * deviation)])
+        # What is known already is no surprise, whatever its rounding.
+        found.given([mass])
+    # It is judged by what integrals before it have left: next to nothing of a mean over almost the same interval.
+    part = Integral("u", shape.points, shape.weights * (1 + 0.01 * shape.points[:, 0]), expected + deviation)
+    field.given([part])
+    with pytest.warns(UserWarning, match="of its standard deviations"):
+        found.given([part])
 
 
 def test_points_in_parts_change_nothing(monkeypatch):

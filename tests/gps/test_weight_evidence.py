@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
+from scipy.integrate import quad
 
-from pinnlab.gps.weight_evidence import best_size, maximised, most_likely, profiled
+from pinnlab.gps.weight_evidence import careful_size, maximised, most_likely, profiled
 from pinnlab.numerics.gaussian_weights import GaussianWeights
 from pinnlab.numerics.line_spectrum import LineSpectrum
 
@@ -66,17 +67,18 @@ def test_variances_of_products_are_found_one_coordinate_after_the_other():
 def one_weight(value):
     """A weight of spread one, seen once with noise 0.1."""
     prior = GaussianWeights.prior(torch.ones(1).double())
-    return best_size(prior, torch.ones(1, 1).double(), torch.tensor([value]).double(), torch.tensor([0.1]).double())
+    return careful_size(prior, torch.ones(1, 1).double(), torch.tensor([value]).double(), torch.tensor([0.1]).double())
 
 
-def test_the_size_of_a_weight_is_that_of_the_value_and_never_nothing():
-    # With s = 10 and r = 10 v: the slope of -log(1 + 100 a^2) / 2 - 50 v^2 / (1 + 100 a^2) - log(a)^2 / (2 L^2) by
-    # log a vanishes, L = log 10.
-    def slope(a, value):
-        spread = 1 + 100 * a**2
-        return -100 * a**2 / spread * (1 - 100 * value**2 / spread) - math.log(a) / math.log(10) ** 2
+def test_the_size_of_a_weight_is_rarely_exceeded_and_never_nothing():
+    # With s = 10 and r = 10 v: the density of log a is that of v under N(0, a^2 + 0.01), times that of log a under
+    # N(0, log(10)^2).
+    def density(log, value):
+        spread = 1 + 100 * math.exp(2 * log)
+        return math.exp(-50 * value**2 / spread - log**2 / (2 * math.log(10) ** 2)) / math.sqrt(spread)
 
     for value in (0.0, 3.0, 40.0):
-        a = one_weight(value)
-        assert slope(0.98 * a, value) > 0 > slope(1.02 * a, value)
+        found, ends = math.log(one_weight(value)), (-math.log(1e3), math.log(1e3))
+        below, whole = (quad(density, ends[0], end, args=(value,), limit=200)[0] for end in (found, ends[1]))
+        assert below / whole == pytest.approx(0.84, abs=0.01)
     assert one_weight(0.0) > 0.01

@@ -62,5 +62,5 @@ def test_settings_compare_by_value():
 
 @pytest.mark.parametrize("settings", [{"width": 0}, {"depth": 0}])
 def test_empty_networks_are_refused(settings):
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="positive whole number"):
         Mlp(**settings)

@@ -37,5 +37,5 @@ def test_weights_have_glorot_variance_and_biases_are_zero():
 
 @pytest.mark.parametrize("settings", [{"width": 0}, {"depth": 0}])
 def test_empty_networks_are_refused(settings):
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="positive whole number"):
         ModifiedMlp(**settings)

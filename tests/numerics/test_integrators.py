@@ -250,10 +250,10 @@ def test_tolerances_are_divided_down_to_the_smallest_that_rounding_allows():
     [
         ({"rtol": 0.0}, "rtol must be in"),
         ({"rtol": 1.0}, "rtol must be in"),
-        ({"rtol": np.nan}, "rtol must be in"),
-        ({"atol": 0.0}, "atol must be positive"),
-        ({"atol": np.inf}, "atol must be positive"),
-        ({"max_steps": 0}, "max_steps must be at least 1"),
+        ({"rtol": np.nan}, "rtol = nan; give a number"),
+        ({"atol": 0.0}, "atol = .*; give a positive number"),
+        ({"atol": np.inf}, "atol = .*; give a positive number"),
+        ({"max_steps": 0}, "max_steps = 0; give a positive whole number"),
     ],
 )
 def test_bad_settings_are_refused_in_words(settings, message):

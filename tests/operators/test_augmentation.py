@@ -23,7 +23,9 @@ def test_shifts_move_inputs_and_all_frames_alike_along_periodic_axes_only():
     inputs, outputs = samples()
     moved, answers = PeriodicShift()(inputs, outputs, LAYOUT, torch.Generator().manual_seed(1))
     torch.testing.assert_close(answers, torch.stack([moved[:, :1], moved[:, :1] ** 2], dim=1))
-    found = [[s for s in range(4) if torch.equal(torch.roll(a, s, dims=1), b)] for a, b in zip(inputs, moved, strict=True)]
+    found = [
+        [s for s in range(4) if torch.equal(torch.roll(a, s, dims=1), b)] for a, b in zip(inputs, moved, strict=True)
+    ]
     assert all(len(s) == 1 for s in found)
     counts = [sum(s == [k] for s in found) for k in range(4)]
     assert min(counts) > 25

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pinnlab.operators.data import OperatorData
+from pinnlab.datasets.data import OperatorData
 from pinnlab.operators.examples import Examples, as_tensor, digest
 from pinnlab.operators.layout import Layout
 from pinnlab.operators.pairs import AllToAll, OneStep, SolutionMap

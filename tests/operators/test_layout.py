@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pinnlab.operators.data import OperatorData
+from pinnlab.datasets.data import OperatorData
 from pinnlab.operators.layout import Layout, equal_step, same_times, told
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from pinnlab.datasets.data import OperatorData
 from pinnlab.errors import SolveFailed
 from pinnlab.networks.fno import Fno
 from pinnlab.networks.given import Given
 from pinnlab.operators.augmentation import PeriodicShift, Reflection
-from pinnlab.operators.data import OperatorData
 from pinnlab.operators.growth import IncrementalModes
 from pinnlab.operators.learning import Epoch, OperatorLearning, TrainingInterrupted, train
 from pinnlab.operators.pairs import AllToAll, Bundled, OneStep, SolutionMap

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
+from pinnlab.datasets.data import OperatorData
 from pinnlab.networks.fno import Fno
 from pinnlab.networks.operator import OperatorArchitecture, OperatorNetwork
 from pinnlab.operators.augmentation import PeriodicShift
-from pinnlab.operators.data import OperatorData
 from pinnlab.operators.normalisation import Unnormalised
 from pinnlab.operators.operator_learning import OperatorLearning
 from pinnlab.operators.operator_training import OperatorTraining

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from pinnlab.datasets.data import OperatorData
 from pinnlab.networks.fno import Fno
 from pinnlab.networks.given import Given
-from pinnlab.operators.data import OperatorData
 from pinnlab.operators.layout import Layout
 from pinnlab.operators.learning import OperatorLearning, train
 from pinnlab.operators.normalisation import PointwiseGaussian, Scaling

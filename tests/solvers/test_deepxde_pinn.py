@@ -322,10 +322,10 @@ def test_a_condition_without_a_point_is_named():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"width": 0}, "width must be at least 1, got 0"),
-        ({"initial_points": -1}, "initial_points must be at least 0, got -1"),
+        ({"width": 0}, "width = 0; give a positive whole number"),
+        ({"initial_points": -1}, "initial_points = -1; give a whole number from 0 on"),
         ({"adam_steps": 0, "lbfgs_steps": 0}, "nothing would be trained"),
-        ({"learning_rate": float("nan")}, "learning_rate must be positive, got nan"),
+        ({"learning_rate": float("nan")}, "learning_rate = nan; give a positive number"),
         ({"activation": "softsign"}, "activation 'softsign' is none of elu"),
         ({"dtype": "float16"}, "dtype 'float16' is none of float32, float64"),
     ],

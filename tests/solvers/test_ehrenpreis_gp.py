@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -22,6 +24,7 @@ from pinnlab import (
     parameter,
     solve,
 )
+from pinnlab.errors import IncompatibleData
 from pinnlab.field import ExactField
 from pinnlab.forms.pointwise import Pointwise
 from pinnlab.gps.spectral_measures import GaussianMeasure, SparseMeasure
@@ -241,3 +244,38 @@ def test_an_ordinary_equation_is_solved_by_its_own_exponentials():
     given = [initial(u, 1), initial_rate(u, sp.Rational(-1, 2))]
     problem = Problem("spring", [equation], [u], Box({t: (0, 4)}), given, t, reference=exact)
     assert errors(solve(problem, EhrenpreisGp(), device="cpu").checked())[0] < 1e-6
+
+
+def cooled(start, at_ends):
+    u = sp.Function("u")(t, x)
+    given = [initial(u, start), dirichlet(u, at_ends)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", IncompatibleData)
+        return Problem("cooled", [D(u, t) - D(u, x, 2) / 10], [u], Box({t: (0, 1), x: (0, 1)}), given, t)
+
+
+@pytest.mark.parametrize(
+    ("start", "at_ends"), [(1, 0), (sp.Heaviside(x - sp.Rational(1, 3)), x), (0.05 + sp.sin(sp.pi * x), 0)]
+)
+def test_data_that_jump_are_said_to_be_missed_between_the_points(start, at_ends):
+    with pytest.warns(UserWarning, match="'initial' is missed by .* at points not used, most near") as told:
+        found = solve(cooled(start, at_ends), EhrenpreisGp(), device="cpu").checked()
+    assert told[0].filename == __file__
+    assert "points not used" in found.note
+
+
+def test_smooth_data_and_honest_noise_leave_nothing_to_be_said():
+    problem = heat()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert solve(problem, EhrenpreisGp(), device="cpu").checked().note == ""
+        noisy = measured(problem, 100, 0.1, spread=0.1)
+        assert solve(problem, EhrenpreisGp(points=0, observations=noisy), device="cpu").checked().note == ""
+
+
+def test_values_that_their_noise_does_not_explain_are_said():
+    problem = heat()
+    wrong = measured(problem, 100, 0.05, spread=0.1)
+    with pytest.warns(UserWarning, match="observed u is missed by more than its noise"):
+        found = solve(problem, EhrenpreisGp(points=0, observations=wrong), device="cpu").checked()
+    assert "raise the noise" in found.note

@@ -200,7 +200,7 @@ def test_any_domain_is_taken_with_soft_conditions_and_none_without_formulas_with
         ({"sampler": 100}, "sampler must be a Sampler"),
         ({"weighting": 1.0}, "weighting must be a Weighting"),
         ({"differentiation": None}, "differentiation must be a RowJacobian"),
-        ({"condition_points": 0}, "condition_points must be positive"),
+        ({"condition_points": 0}, "condition_points = 0; give a positive whole number"),
         ({"network": 40}, "network = 40 is no architecture"),
         ({"network": Mlp}, "network = .* is no architecture"),
         ({"optimizer": LevenbergMarquardt}, "optimizer must be one or several"),

@@ -1,6 +1,7 @@
 """SpectralGp: the contract, digits, ranges that widen, observations, windows, refusals."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from pinnlab import (
 )
 from pinnlab.catalog import load
 from pinnlab.errors import UnsupportedProblem
+from pinnlab.gps.gram import Dense
 from pinnlab.solver import Status
 from pinnlab.testing import SolverContract
 
@@ -192,7 +194,7 @@ def test_unknown_parameters_need_observations():
     k = parameter("k", unknown=True, guess=1.0)
     problem = Problem(name="decay", equations=[D(u, x) + k * u], unknowns=[u], domain=Box({x: (0, 1)}),
                       conditions=[dirichlet(u, 1, on="left")])  # fmt: skip
-    with pytest.raises(UnsupportedProblem, match="parameter k is unknown"):
+    with pytest.raises(UnsupportedProblem, match=r"parameter k is unknown.*give observations="):
         SpectralGp().compile(problem)
 
 
@@ -300,3 +302,74 @@ def test_a_beam_asks_for_a_wider_range_than_its_data():
     found = solve(beam, SpectralGp())
     assert error(beam, found) < 1e-8
     assert found.note == ""
+
+
+def resonant(frequency=math.pi):
+    return line(D(u, x, 2) + frequency**2 * u - sp.sin(3 * sp.pi * x))
+
+
+def slopes():
+    return Problem(name="slopes", equations=[D(u, x, 2) - sp.cos(sp.pi * x)], unknowns=[u], domain=Box({x: (0, 1)}),
+                   conditions=[neumann(u, 0)])  # fmt: skip
+
+
+@pytest.mark.parametrize("problem", [resonant(), slopes()], ids=["resonance", "slopes"])
+@pytest.mark.parametrize(
+    "settings", [{}, {"kernel": SquaredExponential(0.3), "algebra": Dense()}], ids=["found", "dense"]
+)
+def test_a_solution_among_many_is_said_to_be_one(problem, settings):
+    with pytest.warns(UserWarning, match="leave the solution open.*fix a value there") as told:
+        found = solve(problem, SpectralGp(**settings))
+    assert __file__ in {w.filename for w in told}
+    assert "leave the solution open" in found.note
+
+
+def test_a_value_pins_a_solution_among_many():
+    one = Observations(np.array([[0.5]]), np.array([-3.0]), 1e-3)
+    found = solve(resonant(), SpectralGp(observations=one))
+    at = np.array([[0.25]])
+    # u = -sin(3 pi x) / (8 pi^2) + a sin(pi x), and 1 / (8 pi^2) + a = -3.
+    a = -3 - 1 / (8 * math.pi**2)
+    assert found.note == ""
+    assert float(found.field(at)[0, 0]) == pytest.approx((a - 1 / (8 * math.pi**2)) / math.sqrt(2), abs=5e-3)
+
+
+@pytest.mark.parametrize("name", ["poisson_1d", "poisson_hf_2", "advection", "wave", "heat", "helmholtz_2d"])
+def test_well_posed_problems_are_answered_without_a_remark(shipped, name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert solve(shipped[name], SpectralGp()).note == ""
+
+
+def test_an_answer_near_an_eigenvalue_and_one_with_no_curvature_are_answered_without_a_remark():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert solve(resonant(1.01 * math.pi), SpectralGp()).note == ""
+        assert solve(line(D(u, x, 2), x), SpectralGp()).note == ""
+        assert solve(line(D(u, x, 2) - 1e-10 * sp.sin(30 * x), x), SpectralGp()).note == ""
+
+
+@pytest.mark.parametrize("spoilt", ["noise", "outlier", "nothing"])
+def test_values_that_their_noise_does_not_explain_are_said(spoilt):
+    problem = line(D(u, x, 2) + 9 * u, sp.sin(3 * x))
+    rng, places = np.random.default_rng(0), np.linspace(0.02, 0.98, 30)[:, None]
+    noise = 0.05 * rng.standard_normal((30, 1)) * (4 if spoilt == "noise" else 1)
+    noise[7] += 0.6 if spoilt == "outlier" else 0
+    data = Observations(places, np.sin(3 * places) + noise, 0.05)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        note = solve(problem, SpectralGp(observations=data, uncertain=Uncertain("right"))).note
+    said = [w for w in told if "missed by more than its noise" in str(w.message)]
+    assert len(said) == ("missed by more than its noise" in note) == (spoilt != "nothing")
+    if spoilt == "outlier":
+        assert f"at (x = {places[7, 0]:.6g})" in note
+
+
+def test_an_uncertain_condition_that_values_contradict_is_said():
+    problem = line(D(u, x, 2) + 9 * u, sp.sin(3 * x))
+    places = np.linspace(0.1, 0.9, 20)[:, None]
+    noise = 0.05 * np.random.default_rng(1).standard_normal((20, 1))
+    data = Observations(places, 2 * np.sin(3 * places) + noise, 0.05)
+    with pytest.warns(UserWarning, match="may contradict each other"):
+        found = solve(problem, SpectralGp(observations=data, uncertain=Uncertain("right", 0.01)))
+    assert found.note.count("contradict each other") == found.note.count("points not used") == 1

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from pinnlab.admissible import require_counts, require_positive
 from pinnlab.files import checkpoint
 from pinnlab.training.adam import Adam
 from pinnlab.training.energy_natural_gradient import EnergyNaturalGradient, Spring
@@ -16,7 +17,7 @@ from pinnlab.training.momentum_config import MomentumConFig
 from pinnlab.training.multi_adam import MultiAdam
 from pinnlab.training.nys_newton_cg import NysNewtonCg
 from pinnlab.training.objective import LeastSquares
-from pinnlab.training.optimizer import generator_of_step, require_counts, require_positive
+from pinnlab.training.optimizer import generator_of_step
 from pinnlab.training.preconditioning import Preconditioned
 from pinnlab.training.retaining_samplers import ResidualAdaptiveRefinement, RetainResampleRelease
 from pinnlab.training.samplers import ResidualAdaptive, Sobol, Uniform

@@ -105,5 +105,5 @@ def test_equal_generators_give_equal_points_and_a_bad_residual_is_reported(sampl
     ],
 )
 def test_unusable_settings_are_refused(make):
-    with pytest.raises(ValueError, match=r"points = |every|added|candidates|most|k = "):
+    with pytest.raises(ValueError, match=r"points = |every|added|candidates|most|k = |c = "):
         make()

@@ -11,9 +11,9 @@ import h5py
 import numpy as np
 import torch
 
+from pinnlab.admissible import require_counts
+from pinnlab.datasets.samples import Samples, StoredSamples, blocks, require_finite
 from pinnlab.networks.operator import Signature
-from pinnlab.operators.samples import Samples, StoredSamples, blocks, require_finite
-from pinnlab.training.optimizer import require_counts
 
 # A periodic axis is equispaced up to rounding of single precision.
 EQUISPACED = 1e-4

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from pinnlab.operators.samples import Channel, StoredSamples, blocks, require_finite
+from pinnlab.datasets.samples import Channel, StoredSamples, blocks, require_finite
 
 
 @pytest.fixture

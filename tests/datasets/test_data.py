@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from pinnlab.datasets.data import OperatorData
 from pinnlab.networks.operator import Signature
-from pinnlab.operators.data import OperatorData
 
 
 def samples(n=6, **changes):

@@ -44,6 +44,7 @@ from pinnlab.symbols import unknown_function as unknown_function
 if TYPE_CHECKING:
     from pinnlab.compare import Comparison as Comparison
     from pinnlab.compare import compare as compare
+    from pinnlab.datasets.data import OperatorData as OperatorData
     from pinnlab.discretization.collocation import Chebyshev as Chebyshev
     from pinnlab.discretization.collocation import FiniteDifferences as FiniteDifferences
     from pinnlab.field import ExactField as ExactField
@@ -75,12 +76,22 @@ if TYPE_CHECKING:
     from pinnlab.networks.embedding import FourierFeatures as FourierFeatures
     from pinnlab.networks.embedding import Harmonics as Harmonics
     from pinnlab.networks.factorized import Factorized as Factorized
+    from pinnlab.networks.fno import Fno as Fno
+    from pinnlab.networks.given import Given as Given
+    from pinnlab.networks.latent_spectral import LatentSpectral as LatentSpectral
     from pinnlab.networks.mlp import Mlp as Mlp
     from pinnlab.networks.modified_mlp import ModifiedMlp as ModifiedMlp
     from pinnlab.networks.multi_stage import MultiStage as MultiStage
+    from pinnlab.networks.operator import OperatorArchitecture as OperatorArchitecture
+    from pinnlab.networks.operator import OperatorNetwork as OperatorNetwork
+    from pinnlab.networks.operator import Signature as Signature
     from pinnlab.networks.periodic_waves import PeriodicWaves as PeriodicWaves
     from pinnlab.networks.pirate_net import PirateNet as PirateNet
+    from pinnlab.networks.position_channels import Coordinates as Coordinates
+    from pinnlab.networks.position_channels import NoPositions as NoPositions
     from pinnlab.networks.siren import Siren as Siren
+    from pinnlab.networks.tfno import Tfno as Tfno
+    from pinnlab.networks.unet import UNet as UNet
     from pinnlab.networks.widened import Widened as Widened
     from pinnlab.neural_flow_map import NeuralFlowMap as NeuralFlowMap
     from pinnlab.neural_flow_map import learn_flow_map as learn_flow_map
@@ -112,10 +123,33 @@ if TYPE_CHECKING:
     from pinnlab.numerics.weno import Muscl as Muscl
     from pinnlab.numerics.weno import Weno5 as Weno5
     from pinnlab.observations import Observations as Observations
+    from pinnlab.operators.augmentation import PeriodicShift as PeriodicShift
+    from pinnlab.operators.augmentation import Reflection as Reflection
+    from pinnlab.operators.generate import generate as generate
+    from pinnlab.operators.growth import IncrementalModes as IncrementalModes
+    from pinnlab.operators.learning import OperatorLearning as OperatorLearning
+    from pinnlab.operators.learning import train as train
+    from pinnlab.operators.normalisation import PointwiseGaussian as PointwiseGaussian
+    from pinnlab.operators.normalisation import UnitGaussian as UnitGaussian
+    from pinnlab.operators.normalisation import Unnormalised as Unnormalised
+    from pinnlab.operators.pairs import AllToAll as AllToAll
+    from pinnlab.operators.pairs import Bundled as Bundled
+    from pinnlab.operators.pairs import OneStep as OneStep
+    from pinnlab.operators.pairs import SolutionMap as SolutionMap
+    from pinnlab.operators.spectral_operator import SpectralOperator as SpectralOperator
+    from pinnlab.operators.spectral_operator import train_without_data as train_without_data
+    from pinnlab.operators.trained import TrainedOperator as TrainedOperator
+    from pinnlab.operators.unrolled import Pushforward as Pushforward
+    from pinnlab.operators.unrolled import Rollout as Rollout
     from pinnlab.pinn_ensemble import solve_ensemble as solve_ensemble
     from pinnlab.pinns.moving import AllParameters as AllParameters
     from pinnlab.pinns.moving import OutputLayer as OutputLayer
     from pinnlab.posterior import Posterior as Posterior
+    from pinnlab.random_functions import NeumannField as NeumannField
+    from pinnlab.random_functions import PeriodicField as PeriodicField
+    from pinnlab.random_functions import TravellingSines as TravellingSines
+    from pinnlab.random_functions import TwoPhase as TwoPhase
+    from pinnlab.random_functions import WindowedSines as WindowedSines
     from pinnlab.reference import cross_check as cross_check
     from pinnlab.reference import reference as reference
     from pinnlab.reference import refine as refine
@@ -147,6 +181,7 @@ if TYPE_CHECKING:
     from pinnlab.sparse_regression import sparse_regression as sparse_regression
     from pinnlab.support import support as support
     from pinnlab.training.adam import Adam as Adam
+    from pinnlab.training.adam_w import AdamW as AdamW
     from pinnlab.training.broyden_family import Bfgs as Bfgs
     from pinnlab.training.broyden_family import Broyden as Broyden
     from pinnlab.training.broyden_family import SelfScaledBfgs as SelfScaledBfgs
@@ -168,10 +203,13 @@ if TYPE_CHECKING:
     from pinnlab.training.nys_newton_cg import NysNewtonCg as NysNewtonCg
     from pinnlab.training.point_weights import ResidualAttention as ResidualAttention
     from pinnlab.training.point_weights import SelfAdaptive as SelfAdaptive
+    from pinnlab.training.precision import Autocast as Autocast
     from pinnlab.training.preconditioning import ColumnScaling as ColumnScaling
     from pinnlab.training.preconditioning import GramInverseRoot as GramInverseRoot
     from pinnlab.training.preconditioning import Preconditioned as Preconditioned
     from pinnlab.training.preconditioning import condition_number as condition_number
+    from pinnlab.training.relative_loss import RelativeH1 as RelativeH1
+    from pinnlab.training.relative_loss import RelativeL2 as RelativeL2
     from pinnlab.training.retaining_samplers import ResidualAdaptiveRefinement as ResidualAdaptiveRefinement
     from pinnlab.training.retaining_samplers import RetainResampleRelease as RetainResampleRelease
     from pinnlab.training.row_jacobian import LayerOuterProducts as LayerOuterProducts
@@ -181,6 +219,9 @@ if TYPE_CHECKING:
     from pinnlab.training.samplers import Sobol as Sobol
     from pinnlab.training.samplers import Uniform as Uniform
     from pinnlab.training.samplers import UniformGrid as UniformGrid
+    from pinnlab.training.schedules import Cosine as Cosine
+    from pinnlab.training.schedules import Halving as Halving
+    from pinnlab.training.schedules import OneCycle as OneCycle
     from pinnlab.training.sketching import Sketched as Sketched
     from pinnlab.training.soap import Soap as Soap
     from pinnlab.training.ssbroyden import SelfScaledBroyden as SelfScaledBroyden
@@ -198,6 +239,7 @@ if TYPE_CHECKING:
 _LATER = {
     "compare": "pinnlab.compare",
     "Comparison": "pinnlab.compare",
+    "OperatorData": "pinnlab.datasets.data",
     "Chebyshev": "pinnlab.discretization.collocation",
     "FiniteDifferences": "pinnlab.discretization.collocation",
     "ExactField": "pinnlab.field",
@@ -229,12 +271,22 @@ _LATER = {
     "FourierFeatures": "pinnlab.networks.embedding",
     "Harmonics": "pinnlab.networks.embedding",
     "Factorized": "pinnlab.networks.factorized",
+    "Fno": "pinnlab.networks.fno",
+    "Given": "pinnlab.networks.given",
+    "LatentSpectral": "pinnlab.networks.latent_spectral",
     "Mlp": "pinnlab.networks.mlp",
     "ModifiedMlp": "pinnlab.networks.modified_mlp",
     "MultiStage": "pinnlab.networks.multi_stage",
+    "OperatorArchitecture": "pinnlab.networks.operator",
+    "OperatorNetwork": "pinnlab.networks.operator",
+    "Signature": "pinnlab.networks.operator",
     "PeriodicWaves": "pinnlab.networks.periodic_waves",
     "PirateNet": "pinnlab.networks.pirate_net",
+    "Coordinates": "pinnlab.networks.position_channels",
+    "NoPositions": "pinnlab.networks.position_channels",
     "Siren": "pinnlab.networks.siren",
+    "Tfno": "pinnlab.networks.tfno",
+    "UNet": "pinnlab.networks.unet",
     "Widened": "pinnlab.networks.widened",
     "learn_flow_map": "pinnlab.neural_flow_map",
     "NeuralFlowMap": "pinnlab.neural_flow_map",
@@ -266,10 +318,33 @@ _LATER = {
     "Muscl": "pinnlab.numerics.weno",
     "Weno5": "pinnlab.numerics.weno",
     "Observations": "pinnlab.observations",
+    "PeriodicShift": "pinnlab.operators.augmentation",
+    "Reflection": "pinnlab.operators.augmentation",
+    "generate": "pinnlab.operators.generate",
+    "IncrementalModes": "pinnlab.operators.growth",
+    "OperatorLearning": "pinnlab.operators.learning",
+    "train": "pinnlab.operators.learning",
+    "PointwiseGaussian": "pinnlab.operators.normalisation",
+    "UnitGaussian": "pinnlab.operators.normalisation",
+    "Unnormalised": "pinnlab.operators.normalisation",
+    "AllToAll": "pinnlab.operators.pairs",
+    "Bundled": "pinnlab.operators.pairs",
+    "OneStep": "pinnlab.operators.pairs",
+    "SolutionMap": "pinnlab.operators.pairs",
+    "SpectralOperator": "pinnlab.operators.spectral_operator",
+    "train_without_data": "pinnlab.operators.spectral_operator",
+    "TrainedOperator": "pinnlab.operators.trained",
+    "Pushforward": "pinnlab.operators.unrolled",
+    "Rollout": "pinnlab.operators.unrolled",
     "solve_ensemble": "pinnlab.pinn_ensemble",
     "AllParameters": "pinnlab.pinns.moving",
     "OutputLayer": "pinnlab.pinns.moving",
     "Posterior": "pinnlab.posterior",
+    "NeumannField": "pinnlab.random_functions",
+    "PeriodicField": "pinnlab.random_functions",
+    "TravellingSines": "pinnlab.random_functions",
+    "TwoPhase": "pinnlab.random_functions",
+    "WindowedSines": "pinnlab.random_functions",
     "cross_check": "pinnlab.reference",
     "reference": "pinnlab.reference",
     "refine": "pinnlab.reference",
@@ -301,6 +376,7 @@ _LATER = {
     "SparseModel": "pinnlab.sparse_regression",
     "support": "pinnlab.support",
     "Adam": "pinnlab.training.adam",
+    "AdamW": "pinnlab.training.adam_w",
     "Bfgs": "pinnlab.training.broyden_family",
     "Broyden": "pinnlab.training.broyden_family",
     "SelfScaledBfgs": "pinnlab.training.broyden_family",
@@ -322,10 +398,13 @@ _LATER = {
     "NysNewtonCg": "pinnlab.training.nys_newton_cg",
     "ResidualAttention": "pinnlab.training.point_weights",
     "SelfAdaptive": "pinnlab.training.point_weights",
+    "Autocast": "pinnlab.training.precision",
     "ColumnScaling": "pinnlab.training.preconditioning",
     "condition_number": "pinnlab.training.preconditioning",
     "GramInverseRoot": "pinnlab.training.preconditioning",
     "Preconditioned": "pinnlab.training.preconditioning",
+    "RelativeH1": "pinnlab.training.relative_loss",
+    "RelativeL2": "pinnlab.training.relative_loss",
     "ResidualAdaptiveRefinement": "pinnlab.training.retaining_samplers",
     "RetainResampleRelease": "pinnlab.training.retaining_samplers",
     "LayerOuterProducts": "pinnlab.training.row_jacobian",
@@ -335,6 +414,9 @@ _LATER = {
     "Sobol": "pinnlab.training.samplers",
     "Uniform": "pinnlab.training.samplers",
     "UniformGrid": "pinnlab.training.samplers",
+    "Cosine": "pinnlab.training.schedules",
+    "Halving": "pinnlab.training.schedules",
+    "OneCycle": "pinnlab.training.schedules",
     "Sketched": "pinnlab.training.sketching",
     "Soap": "pinnlab.training.soap",
     "SelfScaledBroyden": "pinnlab.training.ssbroyden",

@@ -326,7 +326,7 @@ class TravellingSines:
         rows = zip(amplitudes, frequencies, waves, phases, strict=True)
         unit = 2 * sp.pi / (sp.sympify(upper) - sp.sympify(lower))
         return sp.Add(
-            *(sp.Float(a) * sp.sin(sp.Float(w) * self.time + unit * int(n) * x + sp.Float(p)) for a, w, n, p in rows)
+            *(sp.Float(a) * _sine(sp.Float(w) * self.time + unit * int(n) * x + sp.Float(p)) for a, w, n, p in rows)
         )
 
 
@@ -375,10 +375,15 @@ class WindowedSines:
         ends = lower + length * random_state.uniform((0.1, 0.55), (0.45, 0.9))
         rows = zip(amplitudes, waves, phases, strict=True)
         unit = 2 * sp.pi / sp.sympify(length)
-        found = sp.Add(*(sp.Float(a) * sp.sin(unit * int(n) * (x - lower) + sp.Float(p)) for a, n, p in rows))
+        found = sp.Add(*(sp.Float(a) * _sine(unit * int(n) * (x - lower) + sp.Float(p)) for a, n, p in rows))
         found = sign * sp.Abs(found) if folded else found
         inside = sp.And(x >= sp.Float(ends[0]), x <= sp.Float(ends[1]))
         return sp.Piecewise((found, inside), (sp.Float(0), True)) if cut else found
+
+
+def _sine(angle: Expr) -> Expr:
+    # To look for a simpler form, which an angle with a random phase does not have, takes sympy forty times as long.
+    return sp.sin(angle, evaluate=False)
 
 
 def _distinct(x: np.ndarray, length: float) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -45,6 +46,21 @@ class OperatorNetwork(torch.nn.Module, abc.ABC):
             ValueError: If the network cannot work on this grid.
         """
 
+    def informed_by(self, outputs: Iterator[Tensor], positions: Tensor) -> None:
+        """Take from training outputs, before the first step, what the network is to know: most networks nothing.
+
+        What is taken is kept in buffers, so that it is in the state of the network when that is saved.
+
+        Args:
+            outputs: What the network is to answer, of training data only, in batches `(batch, outputs, *grid)`, each
+                made when it is asked for.
+            positions: Of the points, as in `forward`.
+
+        Raises:
+            ValueError: If there is too little to learn from.
+        """
+        return None
+
 
 class OperatorArchitecture(abc.ABC):
     """Settings that build an operator network: a frozen dataclass."""
@@ -62,3 +78,28 @@ def uniform_grid(grid: tuple[int, ...], periodic: tuple[bool, ...], dtype: torch
     """Positions `(*grid, dimension)` of an equispaced grid on [0, 1]; without the last end of periodic axes."""
     axes = [torch.arange(n, dtype=dtype) / (n if p else n - 1) for n, p in zip(grid, periodic, strict=True)]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
+
+
+def require_places(owner: object, grid: tuple[int, ...], positions: Tensor, dimension: int) -> None:
+    """Refuse positions that are not those of the values.
+
+    Raises:
+        ValueError: If they are not `(*grid, dimension)`.
+    """
+    if tuple(positions.shape) != (*grid, dimension):
+        raise ValueError(
+            f"{type(owner).__name__}: values at {grid} points and positions of shape {tuple(positions.shape)}; give "
+            f"positions {(*grid, dimension)}"
+        )
+
+
+def require_operator_architecture(owner: object, network: object) -> None:
+    """Refuse what builds no operator network.
+
+    Raises:
+        ValueError: If `network` is no `OperatorArchitecture`.
+    """
+    if not isinstance(network, OperatorArchitecture):
+        raise ValueError(
+            f"{type(owner).__name__}: network = {network!r}; give the settings of an operator network, such as Fno()"
+        )

@@ -11,10 +11,27 @@ from pinnlab.lint import did_you_mean
 # Only what is named here is ever made from a file.
 MODULES = {
     "Coordinates": "pinnlab.networks.position_channels",
+    "Corrected": "pinnlab.networks.corrected",
+    "DeepOnet": "pinnlab.networks.deeponet",
     "Fno": "pinnlab.networks.fno",
+    "FourierFeatures": "pinnlab.networks.embedding",
+    "Harmonics": "pinnlab.networks.embedding",
+    "LatentEvolution": "pinnlab.networks.latent_evolution",
     "LatentSpectral": "pinnlab.networks.latent_spectral",
+    "MessagePassing": "pinnlab.networks.message_passing",
+    "Mlp": "pinnlab.networks.mlp",
+    "ModifiedMlp": "pinnlab.networks.modified_mlp",
     "NoPositions": "pinnlab.networks.position_channels",
+    "PirateNet": "pinnlab.networks.pirate_net",
+    "PodDeepOnet": "pinnlab.networks.pod_deeponet",
+    "Sine": "pinnlab.networks.activations",
+    "Siren": "pinnlab.networks.siren",
+    "Staggered": "pinnlab.networks.staggered",
+    "Swish": "pinnlab.networks.activations",
+    "Symmetrised": "pinnlab.networks.symmetrised",
+    "Tanh": "pinnlab.networks.activations",
     "Tfno": "pinnlab.networks.tfno",
+    "Transolver": "pinnlab.networks.transolver",
     "UNet": "pinnlab.networks.unet",
 }
 

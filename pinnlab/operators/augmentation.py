@@ -1,4 +1,4 @@
-"""Further examples from symmetries of the equation: shifts and reflections."""
+"""Further examples from symmetries of the equation: shifts, reflections and transpositions."""
 
 from __future__ import annotations
 
@@ -106,6 +106,56 @@ class Reflection(Augmentation):
         shape = [1] * ndim
         shape[0], shape[channel] = len(signs), len(names)
         return torch.where(odd, signs, torch.ones_like(signs)).reshape(shape)
+
+
+@dataclass(frozen=True)
+class Transposition(Augmentation):
+    """u(x, y) to u(y, x) for half of the samples: two coordinates change places.
+
+    Box, nodes and periods must be the same along both.
+
+    Args:
+        first: The name of one coordinate.
+        second: That of the other.
+        exchanged: Pairs of names of inputs or of outputs that change places too, such as the velocities along both.
+    """
+
+    first: str
+    second: str
+    exchanged: tuple[tuple[str, str], ...] = ()
+
+    def require_fits(self, layout: Layout) -> None:  # noqa: D102
+        names = self.first, self.second
+        if self.first == self.second or not set(names) <= set(layout.coordinates):
+            raise ValueError(f"Transposition: {names} are not two of the coordinates {', '.join(layout.coordinates)}")
+        one, other = (layout.coordinates.index(name) for name in names)
+        for what in (layout.grid, layout.box, layout.periodic):
+            if what[one] != what[other]:
+                raise ValueError(
+                    f"Transposition: along {self.first} and {self.second} there are {what[one]} and {what[other]} (of "
+                    "nodes, box or period); they must be the same"
+                )
+        for pair in self.exchanged:
+            if len(pair) != 2 or not any(set(pair) <= set(c) for c in (layout.input_names, layout.output_names)):
+                raise ValueError(f"Transposition: exchanged names {pair!r}, which are not two inputs or two outputs")
+
+    def __call__(  # noqa: D102
+        self, inputs: Tensor, outputs: Tensor, layout: Layout, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        axes = [layout.coordinates.index(name) for name in (self.first, self.second)]
+        chosen = (torch.randint(2, (len(inputs),), generator=generator) == 1).to(inputs.device)
+        found = []
+        for values, channel, names in ((inputs, 1, layout.input_names), (outputs, 2, layout.output_names)):
+            one, other = (channel + 1 + axis for axis in axes)
+            order = torch.tensor(self._order(names), device=values.device)
+            turned = values.transpose(one, other).index_select(channel, order)
+            found.append(torch.where(chosen.reshape(-1, *[1] * (values.ndim - 1)), turned, values))
+        return found[0], found[1]
+
+    def _order(self, names: tuple[str, ...]) -> list[int]:
+        """Where each channel comes from."""
+        partner = {a: b for pair in self.exchanged for a, b in (pair, pair[::-1])}
+        return [names.index(partner.get(name, name)) for name in names]
 
 
 def _moved(values: Tensor, source: Tensor, dim: int) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,9 +16,12 @@ from torch import Tensor
 from pinnlab.domain.box import Box
 from pinnlab.family import Family
 from pinnlab.forms.boundary import initial_data
-from pinnlab.operators.drawn import Draw, placeholders, values_on_grid, with_drawn
+from pinnlab.forms.spectral import SpectralForm
+from pinnlab.known import Known
+from pinnlab.operators.differing import SteadyValues, ValuesInTime, values_on_grid
+from pinnlab.operators.drawn import Draw, placeholders, undrawn, with_drawn
 from pinnlab.solver import Solver
-from pinnlab.solvers.etdrk4 import Etdrk4, SpectralMethod
+from pinnlab.solvers.etdrk4 import Differing, Etdrk4, SpectralMethod
 from pinnlab.symbols import Expr, parameters_of
 
 # Numbers of nodal values stepped at once: on the CPU they and what a step makes of them stay near the caches.
@@ -31,7 +34,7 @@ OFF = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class BatchedRun:
-    """A family of which nothing but initial data is random, compiled once for all of its members.
+    """A family compiled once for all of its members: random are initial data, forcing, functions and numbers in it.
 
     Attributes:
         family: The family.
@@ -70,14 +73,17 @@ class BatchedRun:
             UnsupportedProblem: If the solver does not take the family.
             ValueError: If a time is not that of a step.
         """
-        if not isinstance(solver, Etdrk4) or not _only_initial_data(family, first):
+        if not isinstance(solver, Etdrk4) or not _at_the_start_alone(family):
             return None
-        member = family.problem.with_parameters(**first)
-        method = solver.compile(member, device)
+        method = solver.compile(family.problem.with_parameters(**first), device)
         if set(family.problem.names) - {s.field for s in method.form.states} - set(method.form.slaved):
             return None
-        fine = _stopping_at(method, times)
-        lower = solver.coarser(member)
+        problem = family.problem.with_parameters(**placeholders(family, first))
+        form = SpectralForm.of(problem)
+        if _are_constraints_random(form):
+            return None
+        fine = _stopping_at(dataclasses.replace(method, problem=problem, form=form), times)
+        lower = solver.coarser(problem)
         coarse = None if lower is None else _coarse(lower, fine, device)
         return BatchedRun(family, times, axes, fine, coarse)
 
@@ -101,22 +107,19 @@ class BatchedRun:
         return answer.cpu().numpy(), (apart / sizes.clamp_min(1e-300)).cpu().numpy()
 
     def _answers(self, method: SpectralMethod, draws: Sequence[Draw]) -> Tensor:
-        region = method.problem.region
-        assert isinstance(region, Box)  # Etdrk4 takes no other
-        ends = zip(region.bounds.values(), method.shape, strict=True)
-        nodes = [np.linspace(a, b, n, endpoint=False) for (a, b), n in ends]
-        expressions = [[with_drawn(e, d) for d in draws] for e in self._initial(method)]
-        columns = [values_on_grid(e, self.family.problem.space, nodes) for e in expressions]
+        problem, interval, nodes = method.problem, method.problem.interval, _nodes(method)
+        assert interval is not None  # Etdrk4 takes no steady problem
+        start = {interval.time: interval.start}
+        declared = initial_data(problem, method.form.states)
+        columns = [values_on_grid([with_drawn(e, d) for d in draws], problem.space, nodes, start) for e in declared]
         initial = torch.as_tensor(np.stack(columns, axis=1), device=method.device)
         frames = [method.kept.index(k) for k in _steps(method, self.times)]
-        states = method.evolve(initial)[:, frames]
+        differing = _differing(method, draws, nodes)
+        # What was computed for the method once stays with it where it serves all members.
+        together = dataclasses.replace(method, differing=differing) if differing else method
+        states = together.evolve(initial)[:, frames]
         found = [method.unknowns(states[:, i], float(t)) for i, t in enumerate(self.times)]
         return resampled(torch.stack(found, dim=1), tuple(len(a) for a in self.axes))
-
-    def _initial(self, method: SpectralMethod) -> tuple[Expr, ...]:
-        problem = self.family.problem.with_parameters(**placeholders(self.family))
-        start = {problem.time: sp.Float(problem.interval.start)}  # type: ignore[union-attr]
-        return tuple(e.xreplace(start) for e in initial_data(problem, method.form.states))
 
 
 def resampled(values: Tensor, grid: tuple[int, ...]) -> Tensor:
@@ -144,15 +147,42 @@ def _interpolated(values: Tensor, place: int, n: int) -> Tensor:
     return torch.fft.irfft(modes, n=n, dim=place) * (n / held)
 
 
-def _only_initial_data(family: Family, first: Draw) -> bool:
-    """Whether what is random occurs in initial data alone, and does not depend on time."""
+def _at_the_start_alone(family: Family) -> bool:
+    """Whether conditions that hold random things are on the initial state."""
     problem, random = family.problem, set(family.distributions)
-    if any(parameters_of(e) & random for e in problem.equations):
-        return False
     others = [c for c in problem.conditions if problem.pieces_of(c) != ("initial",)]
-    if any(parameters_of(c.residual) & random for c in others):
-        return False
-    return not any(problem.time in sp.sympify(v).free_symbols for v in first.values())
+    return not any(parameters_of(c.residual) & random for c in others)
+
+
+def _are_constraints_random(form: SpectralForm) -> bool:
+    numbers = [c for row in form.constraints for c in row.values() if isinstance(c, sp.Basic)]
+    return any(undrawn(e) for e in (*numbers, *form.sources))
+
+
+def _nodes(method: SpectralMethod) -> list[np.ndarray]:
+    region = method.problem.region
+    assert isinstance(region, Box)  # Etdrk4 takes no other
+    ends = zip(region.bounds.values(), method.shape, strict=True)
+    return [np.linspace(a, b, n, endpoint=False) for (a, b), n in ends]
+
+
+def _differing(method: SpectralMethod, draws: Sequence[Draw], nodes: Sequence[np.ndarray]) -> Mapping[Expr, Differing]:
+    """For everything random in the form its values in each member."""
+    coefficients = [c for row in method.form.linear for c in row.values() if isinstance(c, sp.Basic)]
+    atoms = set().union(*(undrawn(e) for e in (*coefficients, *method.form.products)))
+    return {k: _values(k, method, draws, nodes) for k in sorted(atoms, key=lambda k: (str(k), k.orders))}
+
+
+def _values(atom: Known, method: SpectralMethod, draws: Sequence[Draw], nodes: Sequence[np.ndarray]) -> Differing:
+    problem, device = method.problem, method.device
+    assert problem.time is not None  # Etdrk4 takes no steady problem
+    found = [with_drawn(atom, d) for d in draws]
+    if any(problem.time in e.free_symbols for e in found):
+        return ValuesInTime.of(found, problem.time, problem.space, nodes, device)
+    if not any(e.free_symbols for e in found):
+        numbers = torch.tensor([float(e) for e in found], dtype=torch.float64, device=device)
+        return SteadyValues(numbers.reshape(-1, *(1,) * len(nodes)))
+    return SteadyValues(torch.as_tensor(values_on_grid(found, problem.space, nodes), device=device))
 
 
 def _steps(method: SpectralMethod, times: np.ndarray) -> list[int]:

@@ -49,7 +49,8 @@ def generate(
 ) -> OperatorData:
     """Samples of the operator from what is random in a family to the solution.
 
-    Where the solver is `Etdrk4` and only initial data are random, members are stepped together on one device.
+    Where the solver is `Etdrk4`, members are stepped together on one device: initial data, forcing, functions and
+    numbers in the equations may be random, but not those in equations without time derivatives, nor in boundary data.
     Otherwise each is solved by itself, in another process by default.  Member i depends on (seed, i) alone, however
     the work is split.
 

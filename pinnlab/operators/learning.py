@@ -11,11 +11,13 @@ from functools import partial
 import torch
 
 from pinnlab.datasets.data import OperatorData
+from pinnlab.family import Family
 from pinnlab.operators.examples import digest
 from pinnlab.operators.layout import Layout
 from pinnlab.operators.operator_learning import OperatorLearning as OperatorLearning
 from pinnlab.operators.operator_training import LearningState, OperatorTraining
 from pinnlab.operators.trained import TrainedOperator
+from pinnlab.operators.trained_family import TrainedFamily
 from pinnlab.run import Keeper, Limits, Reached, Run, ranks_agree, require_run_seed
 from pinnlab.settings import describe
 from pinnlab.solve import resolve_device
@@ -58,6 +60,7 @@ def train(
     learning: OperatorLearning,
     *,
     validation: float | OperatorData | None = 0.1,
+    family: Family | None = None,
     seed: int = 0,
     device: str = "auto",
     max_epochs: int | None = None,
@@ -79,6 +82,8 @@ def train(
         learning: The settings.
         validation: Data to choose the epoch by, or the share of `data` that is set apart at random for it; None to keep
             the last epoch.
+        family: Whose members the samples are, so that the operator can be used as a solver of others, with
+            `operator.solver()`; None leaves that out.
         seed: Of weights, of the order of the examples, and of every other draw.
         device: "auto" (CUDA where there is one, else the CPU), "cpu", "cuda", "cuda:1", …
         max_epochs: Budget in epochs, those before a resumption counted in.
@@ -101,6 +106,7 @@ def train(
         raise ValueError("train: resume=True needs checkpoint=FILE")
     chosen = resolve_device(device)
     part, held = _split(data, validation, seed)
+    origin = None if family is None else TrainedFamily.of(family, part, held)
     with joined(chosen):
         ranks = current(chosen)
         training = OperatorTraining(learning, part, held, seed, ranks)
@@ -125,12 +131,12 @@ def train(
         except KeyboardInterrupt:
             if not run.step:
                 raise
-            raise TrainingInterrupted(_reached(training, run)) from None
-        return _reached(training, run)
+            raise TrainingInterrupted(_reached(training, run, origin)) from None
+        return _reached(training, run, origin)
 
 
-def _reached(training: OperatorTraining, run: Run[LearningState]) -> TrainedOperator:
-    found = training.operator(run.state)
+def _reached(training: OperatorTraining, run: Run[LearningState], origin: TrainedFamily | None) -> TrainedOperator:
+    found = replace(training.operator(run.state), family=origin)
     return replace(found, status=run.status, seconds=run.seconds, history=run.columns(), failure=run.failure)
 
 

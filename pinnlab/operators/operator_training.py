@@ -91,9 +91,10 @@ class OperatorTraining(Iteration[LearningState]):
         self._inputs, self._outputs = self._scalings()
         generator = torch.Generator().manual_seed(seed)
         network = learning.network.build(signature_of(learning.pairs, self.layout), generator)
-        self._flat = FlatModule(network.to(ranks.device))
-        self._network = network
         self._positions = self.layout.positions(data.axes).to(ranks.device)
+        network.to(ranks.device).informed_by(self._wanted(), self._positions)
+        self._flat = FlatModule(network)
+        self._network = network
 
     @property
     def parameters(self) -> int:
@@ -167,6 +168,11 @@ class OperatorTraining(Iteration[LearningState]):
         inputs, outputs = (normalisation.fit(sides(side)).to(device, dtype) for side in (0, 1))
         return inputs, outputs
 
+    def _wanted(self) -> Iterator[Tensor]:
+        """What the network is to answer to examples of the training data."""
+        for batch in self._examples.looked_at(TOGETHER):
+            yield self._outputs.encode(self._learning.pairs.example(batch)[1])
+
     def _batches(self, epoch: int) -> Iterator[Tensor]:
         """The numbers of the examples of each batch of an epoch: all in one random order, then in the next."""
         order, drawn = torch.empty(0), -1
@@ -196,7 +202,7 @@ class OperatorTraining(Iteration[LearningState]):
         if len(mine.inputs):
             network = NormalisedNetwork(self._network, self._inputs, self._outputs, self._positions)
             with precision.context(self.ranks.device):
-                part = self._learning.pairs.loss(network, mine, self._loss, stage)
+                part = self._learning.pairs.loss(network, mine, self._loss.of_samples(mine.inputs), stage)
             loss = part * (len(mine.inputs) / len(numbers))
             (loss * precision.loss_scale).backward()
         if precision.loss_scale != 1:

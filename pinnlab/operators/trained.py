@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -29,10 +29,14 @@ from pinnlab.operators.layout import Layout
 from pinnlab.operators.normalisation import Scaling
 from pinnlab.operators.normalised import NormalisedNetwork
 from pinnlab.operators.pairs import AllToAll, Bundled, OneStep, Pairs, SolutionMap
+from pinnlab.operators.trained_family import TrainedFamily
 from pinnlab.operators.unrolled import Pushforward, Rollout
 from pinnlab.settings import describe, rebuild
 from pinnlab.solver import Status
 from pinnlab.training.relative_loss import relative_errors
+
+if TYPE_CHECKING:
+    from pinnlab.operators.operator_solver import OperatorSolver
 
 FORMAT = "pinnlab-operator-1"
 SETTINGS, WEIGHTS = "settings.json", "weights.safetensors"
@@ -57,6 +61,7 @@ class TrainedOperator:
         epoch: Whose weights these are, counted from 1; the best on the validation data, 0 for untrained ones.
         history: One number per epoch: step, seconds, loss, validation, …
         failure: Why the training diverged, if it did.
+        family: What the data are members of, if the training was told; `solver` needs it.
     """
 
     architecture: OperatorArchitecture
@@ -71,6 +76,7 @@ class TrainedOperator:
     epoch: int = 0
     history: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
     failure: str = ""
+    family: TrainedFamily | None = None
 
     @property
     def device(self) -> torch.device:
@@ -93,6 +99,16 @@ class TrainedOperator:
                 f"training of {type(self.architecture).__name__} failed: {self.failure}; lower the learning rate"
             )
         return self
+
+    def solver(self) -> OperatorSolver:
+        """This operator as a solver of any member of its family, as `OperatorSolver(self)`.
+
+        Raises:
+            ValueError: If the training was not told of the family.
+        """
+        from pinnlab.operators.operator_solver import OperatorSolver
+
+        return OperatorSolver(self)
 
     def __call__(
         self,
@@ -248,6 +264,7 @@ class TrainedOperator:
             "seed": self.seed,
             "epoch": self.epoch,
             "failure": self.failure,
+            "family": None if self.family is None else self.family.described(),
             # The two files are written one after the other: a pair that does not belong together is noticed.
             "weights_sha256": _sha256(weights),
         }
@@ -277,7 +294,7 @@ class TrainedOperator:
         layout = rebuild(settings["layout"], {"Layout": Layout})
         pairs = rebuild(settings["pairs"], PAIRS)
         built = architecture.build(signature_of(pairs, layout), torch.Generator().manual_seed(0))
-        kept, extra = files.load(folder / WEIGHTS, {"network": dict(built.state_dict()), "scalings": {}})
+        kept, extra = files.load(folder / WEIGHTS, {"network": dict(built.state_dict()), "scalings": {}, "family": {}})
         built.load_state_dict(kept["network"])
         numbers: dict[str, Tensor] = kept["scalings"]
         inputs, outputs = (
@@ -297,6 +314,7 @@ class TrainedOperator:
             settings["epoch"],
             extra["history"],
             settings["failure"],
+            TrainedFamily.read(settings.get("family"), kept["family"]),
         )
 
     def _tensors(self) -> dict[str, dict[str, Tensor]]:
@@ -307,7 +325,11 @@ class TrainedOperator:
             "outputs_deviation": self.outputs.deviation,
         }
         weights = {name: value.cpu() for name, value in self.network.state_dict().items()}
-        return {"network": weights, "scalings": {name: value.cpu() for name, value in scalings.items()}}
+        return {
+            "network": weights,
+            "scalings": {name: value.cpu() for name, value in scalings.items()},
+            "family": {} if self.family is None else self.family.tensors(),
+        }
 
     def _typed(self, name: str, values: np.ndarray, shape: tuple[int, ...]) -> Tensor:
         given = np.asarray(values, dtype=self.layout.dtype)

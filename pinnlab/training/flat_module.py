@@ -9,9 +9,10 @@ from torch import Tensor
 class FlatModule:
     """Lets the trainable parameters of a module, and their gradients, be views of two real vectors.
 
-    Complex parameters are pairs of reals, and come first.  Unlike `Parameters`, which evaluates a network at given
-    vectors and leaves it alone, this one changes the module: what is written to `vector` is at once in the network,
-    and `backward` adds to `gradient`.
+    Complex parameters are pairs of reals, and come first; those of an odd number of reals come last, so that a real
+    parameter that a module reads as pairs begins at an even place too, which torch insists on.  Unlike `Parameters`,
+    which evaluates a network at given vectors and leaves it alone, this one changes the module: what is written to
+    `vector` is at once in the network, and `backward` adds to `gradient`.
 
     Args:
         module: Any; frozen parameters stay as they are.
@@ -27,7 +28,7 @@ class FlatModule:
 
     def __init__(self, module: torch.nn.Module) -> None:
         name = type(module).__name__
-        trainable = sorted((p for p in module.parameters() if p.requires_grad), key=lambda p: not p.is_complex())
+        trainable = sorted((p for p in module.parameters() if p.requires_grad), key=_place)
         if not trainable:
             raise ValueError(f"FlatModule: {name} has no trainable parameter")
         kinds = {(p.real.dtype if p.is_complex() else p.dtype, p.device) for p in trainable}
@@ -55,6 +56,10 @@ class FlatModule:
         self.vector.copy_(vector)
         for name, value in self.module.named_buffers():
             value.copy_(buffers[name])
+
+
+def _place(parameter: Tensor) -> tuple[bool, int]:
+    return not parameter.is_complex(), parameter.numel() % 2
 
 
 def _reals(values: Tensor) -> Tensor:

@@ -28,6 +28,13 @@ class OperatorLoss(abc.ABC):
         """
         return self
 
+    def of_samples(self, inputs: Tensor) -> OperatorLoss:
+        """The same loss for samples of an operator with these inputs `(batch, c_in, *grid)`.
+
+        Most do not look at them.
+        """
+        return self
+
 
 @dataclass(frozen=True)
 class RelativeL2(OperatorLoss):
@@ -143,6 +150,9 @@ class SumOfLosses(OperatorLoss):
 
     def on(self, axes: Sequence[np.ndarray], periodic: Sequence[bool]) -> Self:  # noqa: D102
         return replace(self, losses=tuple(loss.on(axes, periodic) for loss in self.losses))
+
+    def of_samples(self, inputs: Tensor) -> OperatorLoss:  # noqa: D102
+        return replace(self, losses=tuple(loss.of_samples(inputs) for loss in self.losses))
 
     def __call__(self, prediction: Tensor, truth: Tensor) -> Tensor:  # noqa: D102
         terms = [w * loss(prediction, truth) for w, loss in zip(self.weights, self.losses, strict=True)]

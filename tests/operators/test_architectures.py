@@ -9,6 +9,8 @@ from importlib import import_module
 import pytest
 
 import pinnlab.networks
+from pinnlab.networks.activations import Activation
+from pinnlab.networks.architecture import Architecture
 from pinnlab.networks.fno import Fno
 from pinnlab.networks.given import Given
 from pinnlab.networks.operator import OperatorArchitecture
@@ -27,7 +29,7 @@ def test_settings_and_the_settings_inside_are_found():
 @pytest.mark.parametrize("name", MODULES)
 def test_every_name_is_that_of_settings_that_survive_a_file(name):
     kind = getattr(import_module(MODULES[name]), name)
-    assert issubclass(kind, OperatorArchitecture | PositionChannels)
+    assert isinstance(kind(), OperatorArchitecture | PositionChannels | Architecture | Activation)
     described = json.loads(json.dumps(describe(kind())))
     assert rebuild(described, architectures(described)) == kind()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pinnlab.operators.augmentation import PeriodicShift, Reflection
+from pinnlab.operators.augmentation import PeriodicShift, Reflection, Transposition
 from pinnlab.operators.layout import Layout
 
 LAYOUT = Layout(("u", "a"), ("u",), ("x", "y"), (True, False), ((0, 1), (0, 1)), (4, 3), (0.0, 1.0), "float64")
@@ -74,3 +74,38 @@ def test_shifts_need_a_period():
     PeriodicShift().require_fits(LAYOUT)
     with pytest.raises(ValueError, match="none of x is periodic"):
         PeriodicShift().require_fits(Layout((), (), ("x",), (False,), ((0, 1),), (4,), (), "float32"))
+
+
+def square(grid=(3, 3), periodic=(False, False), box=((0, 1), (0, 1))):
+    return Layout(("v", "w", "a"), ("u",), ("x", "y"), periodic, box, grid, (0.0, 1.0), "float64")
+
+
+def test_a_transposition_exchanges_coordinates_and_velocities_in_half_of_the_samples():
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(200, 3, 3, 3, generator=generator, dtype=torch.float64)
+    outputs = torch.stack([inputs[:, 2:], inputs[:, 2:] ** 2], dim=1)
+    turned, answers = Transposition("x", "y", (("v", "w"),))(inputs, outputs, square(), generator)
+    # v at (x, y) becomes w at (y, x), and a stays a.
+    mirror = inputs.transpose(2, 3)[:, [1, 0, 2]]
+    chosen = [torch.equal(a, b) for a, b in zip(turned, mirror, strict=True)]
+    kept = [torch.equal(a, b) for a, b in zip(turned, inputs, strict=True)]
+    assert 70 < sum(chosen) < 130
+    assert all(a != b for a, b in zip(chosen, kept, strict=True))
+    torch.testing.assert_close(answers, torch.stack([turned[:, 2:], turned[:, 2:] ** 2], dim=1))
+
+
+@pytest.mark.parametrize(
+    ("layout", "settings", "message"),
+    [
+        (square((3, 4)), ("x", "y"), "there are 3 and 4"),
+        (square(periodic=(True, False)), ("x", "y"), "True and False"),
+        (square(box=((0, 1), (0, 2))), ("x", "y"), r"\(0, 1\) and \(0, 2\)"),
+        (square(), ("x", "x"), "not two of the coordinates x, y"),
+        (square(), ("x", "z"), "not two of the coordinates x, y"),
+        (square(), ("x", "y", (("v", "u"),)), "not two inputs or two outputs"),
+    ],
+)
+def test_a_transposition_needs_a_square(layout, settings, message):
+    Transposition("x", "y", (("v", "w"),)).require_fits(square())
+    with pytest.raises(ValueError, match=message):
+        Transposition(*settings).require_fits(layout)

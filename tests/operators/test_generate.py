@@ -55,6 +55,7 @@ def darcy(modes: int = 8) -> Family:
 
 
 QUICK = Etdrk4(points=64, steps=40)
+COARSE = FiniteElement(degree=1, cells=4)
 
 
 def test_batched_answers_are_those_of_single_solves():
@@ -81,10 +82,9 @@ def test_bounds_are_above_the_error_and_not_far():
     assert np.all(data.bounds < 1e3 * errors)
 
 
-def test_a_random_number_is_a_constant_channel_and_members_are_solved_one_by_one():
+def test_a_random_number_is_a_constant_channel():
     family = heat()
-    with ThreadPoolExecutor(1) as pool:
-        data = generate(family, 2, QUICK, nodes=16, executor=pool, device="cpu", seed=1)
+    data = generate(family, 2, QUICK, nodes=16, device="cpu", seed=1)
     assert data.input_names == ("k", "u0")
     for i in range(2):
         k = family.draw(i, 1)["k"]
@@ -169,12 +169,10 @@ def test_only_what_is_missing_is_solved_again(tmp_path):
             raise KeyboardInterrupt
 
     with ThreadPoolExecutor(1) as pool, pytest.raises(KeyboardInterrupt):
-        generate(heat(), 8, QUICK, nodes=16, executor=pool, device="cpu", out=out, progress=stop)
+        generate(darcy(2), 8, COARSE, nodes=5, executor=pool, out=out, progress=stop)
     again = []
     with ThreadPoolExecutor(1) as pool:
-        generate(
-            heat(), 8, QUICK, nodes=16, executor=pool, device="cpu", out=out, progress=lambda k, n: again.append(k)
-        )
+        generate(darcy(2), 8, COARSE, nodes=5, executor=pool, out=out, progress=lambda k, n: again.append(k))
     assert again[0] > seen[-1]
     assert again[-1] == 8
 

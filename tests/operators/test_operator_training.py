@@ -16,7 +16,7 @@ from pinnlab.datasets.data import OperatorData
 from pinnlab.networks.fno import Fno
 from pinnlab.networks.operator import OperatorArchitecture, OperatorNetwork
 from pinnlab.operators.augmentation import PeriodicShift
-from pinnlab.operators.normalisation import Unnormalised
+from pinnlab.operators.normalisation import UnitGaussian, Unnormalised
 from pinnlab.operators.operator_learning import OperatorLearning
 from pinnlab.operators.operator_training import OperatorTraining
 from pinnlab.operators.pairs import OneStep
@@ -70,6 +70,23 @@ def training(architecture, data=None, ranks=ALONE, seed=0, **settings):
 
 def firsts(tensors):
     return sorted(float(v[0, 0]) for t in tensors for v in t)
+
+
+class Informed(Slope):
+    """Keeps what it is told of before training."""
+
+    def informed_by(self, outputs, positions):
+        self.told, self.positions = torch.cat(list(outputs)), positions
+
+
+def test_a_network_is_told_of_scaled_training_outputs_and_of_nothing_else():
+    slopes, data = Slopes(), waves()
+    slopes.network = Informed()
+    learning = OperatorLearning(slopes, OneStep(), normalisation=UnitGaussian(), batch=4)
+    OperatorTraining(learning, data[:4], data[4:], 0, ALONE)
+    truth = data.outputs[:4, 1:].reshape(12, 1, 8)
+    np.testing.assert_allclose(slopes.network.told.numpy(), (truth - truth.mean()) / truth.std(), rtol=1e-12)
+    np.testing.assert_allclose(slopes.network.positions[:, 0].numpy(), np.arange(8) / 8)
 
 
 def test_an_epoch_goes_through_every_example_once_in_an_order_of_its_own():

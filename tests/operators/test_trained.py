@@ -10,8 +10,18 @@ import pytest
 import torch
 
 from pinnlab.datasets.data import OperatorData
+from pinnlab.networks.activations import Swish
+from pinnlab.networks.deeponet import DeepOnet
+from pinnlab.networks.embedding import Harmonics
 from pinnlab.networks.fno import Fno
 from pinnlab.networks.given import Given
+from pinnlab.networks.latent_evolution import LatentEvolution
+from pinnlab.networks.message_passing import MessagePassing
+from pinnlab.networks.mlp import Mlp
+from pinnlab.networks.pod_deeponet import PodDeepOnet
+from pinnlab.networks.siren import Siren
+from pinnlab.networks.staggered import Staggered
+from pinnlab.networks.transolver import Transolver
 from pinnlab.operators.layout import Layout
 from pinnlab.operators.learning import OperatorLearning, train
 from pinnlab.operators.normalisation import PointwiseGaussian, Scaling
@@ -170,6 +180,29 @@ def test_node_by_node_scalings_are_kept_too(tmp_path):
     np.testing.assert_array_equal(found.predict(powers(0.9)), operator.predict(powers(0.9)))
     with pytest.raises(ValueError, match="fitted node by node"):
         found.predict(powers(0.9, nodes=8))
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        DeepOnet(Mlp(4, 1, Swish()), Harmonics(Mlp(4, 1), 2), 3),
+        PodDeepOnet(Siren(4, 1), 2),
+        Transolver(2, 4, 1, 2),
+        MessagePassing(8, 1, 2),
+        Staggered(Fno(1, 3, 1), 2),
+        Staggered(PodDeepOnet(Mlp(4, 1), 2), 2),
+        LatentEvolution(Fno(1, 3, 1), 2),
+    ],
+    ids=lambda network: type(network).__name__,
+)
+def test_every_network_is_trained_and_read_back_bit_for_bit(network, tmp_path):
+    data = powers(0.9, n=8, nodes=8)
+    operator = train(data, OperatorLearning(network, epochs=2, batch=4), device="cpu")
+    assert operator.status is Status.DONE
+    operator.save(tmp_path / "model")
+    found = TrainedOperator.load(tmp_path / "model")
+    assert found.architecture == network
+    np.testing.assert_array_equal(found.predict(data), operator.predict(data))
 
 
 def test_a_folder_that_does_not_belong_together_or_is_damaged_is_refused(fno, tmp_path):

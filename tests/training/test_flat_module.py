@@ -28,6 +28,25 @@ def test_vectors_hold_complex_parameters_first_and_frozen_ones_not_at_all():
     assert flat.vector.tolist() == [1, 3, 2]
 
 
+class Pairs(torch.nn.Module):
+    """A complex weight that is kept as pairs of reals, after an odd number of others."""
+
+    def __init__(self):
+        super().__init__()
+        self.bias = torch.nn.Parameter(torch.tensor([2.0, 3.0, 4.0]))
+        self.weight = torch.nn.Parameter(torch.tensor([[1.0, 5.0]]))
+
+    def forward(self, x):
+        return torch.view_as_complex(self.weight).imag * x + self.bias.sum()
+
+
+def test_parameters_that_are_read_as_pairs_begin_at_an_even_place():
+    flat = FlatModule(Pairs())
+    assert flat.vector.tolist() == [1, 5, 2, 3, 4]
+    flat.module(torch.tensor([7.0])).sum().backward()
+    assert flat.gradient.tolist() == [0, 7, 1, 1, 1]
+
+
 def test_writing_to_the_vector_changes_the_network():
     flat = FlatModule(Spectral())
     flat.vector.copy_(torch.tensor([0.0, 1.0, 10.0]))

@@ -99,3 +99,12 @@ def test_relative_h1_refuses_grids_that_it_was_not_made_for():
 def test_sums_that_mean_nothing_are_refused(weights, losses, message):
     with pytest.raises(ValueError, match=message):
         SumOfLosses(weights, losses)
+
+
+def test_losses_that_do_not_look_at_inputs_are_the_same_for_all_of_them():
+    truth, prediction = torch.randn(2, 3, 2, 8, generator=torch.Generator().manual_seed(0)).unbind()
+    loss = SumOfLosses((1.0, 2.0), (RelativeL2(), RelativeL2()))
+    of_samples = loss.of_samples(torch.zeros(3, 1, 8))
+    torch.testing.assert_close(
+        of_samples(prediction[:, None], truth[:, None]), loss(prediction[:, None], truth[:, None])
+    )

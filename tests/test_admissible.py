@@ -48,6 +48,7 @@ EXAMPLES = {
     "GivenPoints": lambda: pinnlab.GivenPoints(np.zeros((1, 1))),
     "GivenWindows": lambda: pinnlab.GivenWindows((0.5, 1.0)),
     "Integral": lambda: pinnlab.Integral("u", np.zeros((2, 1)), np.ones(2), 1.0),
+    "Layer": lambda: pinnlab.Layer("x", 0.0, 0.1),
     "Matern": lambda: pinnlab.Matern(1.0),
     "ModifiedSinglyTase": lambda: pinnlab.ModifiedSinglyTase(2, 0.1),
     "MultiStage": lambda: pinnlab.MultiStage(pinnlab.Mlp(), torch.zeros(3), pinnlab.Mlp(), (1.0,), (1.0,)),

@@ -24,6 +24,7 @@ from pinnlab.forms.distance import number
 from pinnlab.forms.evaluate import on_points
 from pinnlab.forms.jet import REMEMBERED, JetSymbol, from_jets, jet_symbols, to_jets
 from pinnlab.forms.kinks import kinks
+from pinnlab.known import Known
 from pinnlab.lint import CORNER_TOLERANCE
 from pinnlab.problem import Problem
 from pinnlab.symbols import Expr, Normal, with_values
@@ -32,8 +33,6 @@ from pinnlab.symbols import Expr, Normal, with_values
 ROUNDED_UNITS = 8
 # Operations in the interpolant of data on the sides of a box, beyond which its derivatives cost more than the network.
 LARGEST_LIFT = 5_000
-# Problems whose ansatz is kept.
-PROBLEMS = 4
 # Beyond this many, multiplying out takes too long for the chance that nothing is left.
 LARGEST_GAP = 500
 
@@ -89,7 +88,7 @@ class Ansatz:
         for c, n in zip(self.problem.coordinates, orders, strict=True):
             # One at a time: sympy simplifies what it differentiates twice at once, which takes long.
             for _ in range(n):
-                expression = _slope(expression, c)
+                expression = (sp.diff if expression.has(Known) else _slope)(expression, c)
         return to_jets(expression, self.problem.coordinates)
 
 
@@ -154,9 +153,8 @@ class Hard(Constraints):
         return found
 
 
-@lru_cache(maxsize=PROBLEMS)
 def _built_in(problem: Problem) -> tuple[Ansatz, tuple[str, ...]]:
-    """The ansatz, kept for the next solver of the same problem, and the kinks that it keeps."""
+    """The ansatz, and the kinks that it keeps."""
     rows = classify(problem)
     functions, expressions, built_in = _functions(problem), [], set()
     told: list[str] = []

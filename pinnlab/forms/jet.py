@@ -11,6 +11,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from pinnlab.errors import UnsupportedProblem
+from pinnlab.known import Known
 from pinnlab.symbols import Expr
 
 # Expressions whose jets are kept: all forms of a problem, and all solvers of a comparison, expand the same ones.
@@ -67,10 +68,11 @@ def to_jets(expression: Expr, coordinates: Sequence[sp.Symbol]) -> Expr:
     Raises:
         UnsupportedProblem: If a derivative cannot be carried out, as for D(floor(u), x).
     """
-    return _lowered(expression, tuple(coordinates))
+    # What is known through values would be kept with all the answers that it is known from.
+    lowered = _lowered if expression.has(Known) else _remembered
+    return lowered(expression, tuple(coordinates))
 
 
-@lru_cache(maxsize=REMEMBERED)
 def _lowered(expression: Expr, coordinates: tuple[sp.Symbol, ...]) -> Expr:
     expanded = expression.doit()
     nodes = {d for d in expanded.atoms(sp.Derivative) if isinstance(d.expr, AppliedUndef)}
@@ -81,6 +83,9 @@ def _lowered(expression: Expr, coordinates: tuple[sp.Symbol, ...]) -> Expr:
     for left in result.atoms(sp.Derivative, sp.Subs):
         raise UnsupportedProblem(f"{expression}: {left} has no value where it jumps; use a smooth function instead")
     return result
+
+
+_remembered = lru_cache(maxsize=REMEMBERED)(_lowered)
 
 
 def from_jets(expression: Expr, unknowns: Sequence[Expr], coordinates: Sequence[sp.Symbol]) -> Expr:

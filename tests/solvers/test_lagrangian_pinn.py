@@ -169,7 +169,7 @@ def test_what_cannot_be_trained_is_refused():
         ({"characteristics": Mlp}, "LagrangianPinn: characteristics = .* is no architecture"),
         ({"state": 3}, "LagrangianPinn: state = 3 is no architecture"),
         ({"sampler": 5}, "LagrangianPinn: sampler must be a Sampler"),
-        ({"condition_points": 0}, "LagrangianPinn: condition_points must be positive"),
+        ({"condition_points": 0}, "LagrangianPinn: condition_points = 0; give a positive whole number"),
         ({"windows": 5}, "LagrangianPinn: windows must be"),
     ],
 )

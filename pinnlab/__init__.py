@@ -32,6 +32,7 @@ from pinnlab.errors import KeptKink as KeptKink
 from pinnlab.errors import SolveFailed as SolveFailed
 from pinnlab.errors import UnsupportedProblem as UnsupportedProblem
 from pinnlab.family import Family as Family
+from pinnlab.known import known as known
 from pinnlab.problem import Problem as Problem
 from pinnlab.symbols import D as D
 from pinnlab.symbols import div as div
@@ -69,16 +70,18 @@ if TYPE_CHECKING:
     from pinnlab.gps.uncertain import Uncertain as Uncertain
     from pinnlab.gps.weight_space import WeightSpace as WeightSpace
     from pinnlab.integral import Integral as Integral
-    from pinnlab.known import known as known
     from pinnlab.networks.activations import Sine as Sine
     from pinnlab.networks.activations import Swish as Swish
     from pinnlab.networks.activations import Tanh as Tanh
+    from pinnlab.networks.deeponet import DeepOnet as DeepOnet
     from pinnlab.networks.embedding import FourierFeatures as FourierFeatures
     from pinnlab.networks.embedding import Harmonics as Harmonics
     from pinnlab.networks.factorized import Factorized as Factorized
     from pinnlab.networks.fno import Fno as Fno
     from pinnlab.networks.given import Given as Given
+    from pinnlab.networks.latent_evolution import LatentEvolution as LatentEvolution
     from pinnlab.networks.latent_spectral import LatentSpectral as LatentSpectral
+    from pinnlab.networks.message_passing import MessagePassing as MessagePassing
     from pinnlab.networks.mlp import Mlp as Mlp
     from pinnlab.networks.modified_mlp import ModifiedMlp as ModifiedMlp
     from pinnlab.networks.multi_stage import MultiStage as MultiStage
@@ -87,10 +90,13 @@ if TYPE_CHECKING:
     from pinnlab.networks.operator import Signature as Signature
     from pinnlab.networks.periodic_waves import PeriodicWaves as PeriodicWaves
     from pinnlab.networks.pirate_net import PirateNet as PirateNet
+    from pinnlab.networks.pod_deeponet import PodDeepOnet as PodDeepOnet
     from pinnlab.networks.position_channels import Coordinates as Coordinates
     from pinnlab.networks.position_channels import NoPositions as NoPositions
     from pinnlab.networks.siren import Siren as Siren
+    from pinnlab.networks.staggered import Staggered as Staggered
     from pinnlab.networks.tfno import Tfno as Tfno
+    from pinnlab.networks.transolver import Transolver as Transolver
     from pinnlab.networks.unet import UNet as UNet
     from pinnlab.networks.widened import Widened as Widened
     from pinnlab.neural_flow_map import NeuralFlowMap as NeuralFlowMap
@@ -125,6 +131,7 @@ if TYPE_CHECKING:
     from pinnlab.observations import Observations as Observations
     from pinnlab.operators.augmentation import PeriodicShift as PeriodicShift
     from pinnlab.operators.augmentation import Reflection as Reflection
+    from pinnlab.operators.fine_tuning import FineTuning as FineTuning
     from pinnlab.operators.generate import generate as generate
     from pinnlab.operators.growth import IncrementalModes as IncrementalModes
     from pinnlab.operators.learning import OperatorLearning as OperatorLearning
@@ -132,10 +139,12 @@ if TYPE_CHECKING:
     from pinnlab.operators.normalisation import PointwiseGaussian as PointwiseGaussian
     from pinnlab.operators.normalisation import UnitGaussian as UnitGaussian
     from pinnlab.operators.normalisation import Unnormalised as Unnormalised
+    from pinnlab.operators.operator_solver import OperatorSolver as OperatorSolver
     from pinnlab.operators.pairs import AllToAll as AllToAll
     from pinnlab.operators.pairs import Bundled as Bundled
     from pinnlab.operators.pairs import OneStep as OneStep
     from pinnlab.operators.pairs import SolutionMap as SolutionMap
+    from pinnlab.operators.residual_loss import ResidualLoss as ResidualLoss
     from pinnlab.operators.spectral_operator import SpectralOperator as SpectralOperator
     from pinnlab.operators.spectral_operator import train_without_data as train_without_data
     from pinnlab.operators.trained import TrainedOperator as TrainedOperator
@@ -210,6 +219,7 @@ if TYPE_CHECKING:
     from pinnlab.training.preconditioning import condition_number as condition_number
     from pinnlab.training.relative_loss import RelativeH1 as RelativeH1
     from pinnlab.training.relative_loss import RelativeL2 as RelativeL2
+    from pinnlab.training.relative_loss import SumOfLosses as SumOfLosses
     from pinnlab.training.retaining_samplers import ResidualAdaptiveRefinement as ResidualAdaptiveRefinement
     from pinnlab.training.retaining_samplers import RetainResampleRelease as RetainResampleRelease
     from pinnlab.training.row_jacobian import LayerOuterProducts as LayerOuterProducts
@@ -264,16 +274,18 @@ _LATER = {
     "Uncertain": "pinnlab.gps.uncertain",
     "WeightSpace": "pinnlab.gps.weight_space",
     "Integral": "pinnlab.integral",
-    "known": "pinnlab.known",
     "Sine": "pinnlab.networks.activations",
     "Swish": "pinnlab.networks.activations",
     "Tanh": "pinnlab.networks.activations",
+    "DeepOnet": "pinnlab.networks.deeponet",
     "FourierFeatures": "pinnlab.networks.embedding",
     "Harmonics": "pinnlab.networks.embedding",
     "Factorized": "pinnlab.networks.factorized",
     "Fno": "pinnlab.networks.fno",
     "Given": "pinnlab.networks.given",
+    "LatentEvolution": "pinnlab.networks.latent_evolution",
     "LatentSpectral": "pinnlab.networks.latent_spectral",
+    "MessagePassing": "pinnlab.networks.message_passing",
     "Mlp": "pinnlab.networks.mlp",
     "ModifiedMlp": "pinnlab.networks.modified_mlp",
     "MultiStage": "pinnlab.networks.multi_stage",
@@ -282,10 +294,13 @@ _LATER = {
     "Signature": "pinnlab.networks.operator",
     "PeriodicWaves": "pinnlab.networks.periodic_waves",
     "PirateNet": "pinnlab.networks.pirate_net",
+    "PodDeepOnet": "pinnlab.networks.pod_deeponet",
     "Coordinates": "pinnlab.networks.position_channels",
     "NoPositions": "pinnlab.networks.position_channels",
     "Siren": "pinnlab.networks.siren",
+    "Staggered": "pinnlab.networks.staggered",
     "Tfno": "pinnlab.networks.tfno",
+    "Transolver": "pinnlab.networks.transolver",
     "UNet": "pinnlab.networks.unet",
     "Widened": "pinnlab.networks.widened",
     "learn_flow_map": "pinnlab.neural_flow_map",
@@ -320,6 +335,7 @@ _LATER = {
     "Observations": "pinnlab.observations",
     "PeriodicShift": "pinnlab.operators.augmentation",
     "Reflection": "pinnlab.operators.augmentation",
+    "FineTuning": "pinnlab.operators.fine_tuning",
     "generate": "pinnlab.operators.generate",
     "IncrementalModes": "pinnlab.operators.growth",
     "OperatorLearning": "pinnlab.operators.learning",
@@ -327,10 +343,12 @@ _LATER = {
     "PointwiseGaussian": "pinnlab.operators.normalisation",
     "UnitGaussian": "pinnlab.operators.normalisation",
     "Unnormalised": "pinnlab.operators.normalisation",
+    "OperatorSolver": "pinnlab.operators.operator_solver",
     "AllToAll": "pinnlab.operators.pairs",
     "Bundled": "pinnlab.operators.pairs",
     "OneStep": "pinnlab.operators.pairs",
     "SolutionMap": "pinnlab.operators.pairs",
+    "ResidualLoss": "pinnlab.operators.residual_loss",
     "SpectralOperator": "pinnlab.operators.spectral_operator",
     "train_without_data": "pinnlab.operators.spectral_operator",
     "TrainedOperator": "pinnlab.operators.trained",
@@ -405,6 +423,7 @@ _LATER = {
     "Preconditioned": "pinnlab.training.preconditioning",
     "RelativeH1": "pinnlab.training.relative_loss",
     "RelativeL2": "pinnlab.training.relative_loss",
+    "SumOfLosses": "pinnlab.training.relative_loss",
     "ResidualAdaptiveRefinement": "pinnlab.training.retaining_samplers",
     "RetainResampleRelease": "pinnlab.training.retaining_samplers",
     "LayerOuterProducts": "pinnlab.training.row_jacobian",

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import sympy as sp
-import torch
 
 from pinnlab.symbols import Expr
 
@@ -124,6 +123,9 @@ class Known(sp.Function):
 
     def values(self, *columns: Any) -> Any:
         """The values at arguments given as numbers, numpy arrays or torch tensors of any shape; no gradient by them."""
+        # Imported here, or declarations, which may hold such a function, would load it.
+        import torch
+
         like = next((c for c in columns if isinstance(c, torch.Tensor)), None)
         plain = [c.detach().cpu().numpy() if isinstance(c, torch.Tensor) else c for c in columns]
         spread = np.broadcast_arrays(*(np.asarray(c, float) for c in plain))

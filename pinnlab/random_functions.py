@@ -7,11 +7,11 @@ import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Integral
 
 import numpy as np
 import sympy as sp
 
+from pinnlab.admissible import is_whole, require_counts, require_not_negative, require_numbers, require_positive
 from pinnlab.known import known
 from pinnlab.symbols import Expr
 
@@ -169,17 +169,17 @@ class GaussianField(abc.ABC):
         who = type(self).__name__
         if not self.box or not all(math.isfinite(a) and math.isfinite(b) and a < b for a, b in self.box.values()):
             raise ValueError(f"{who}: box {self.box}; give (lower, upper) for each coordinate, finite and increasing")
+        require_numbers(self, alpha=self.alpha)
+        require_positive(self, tau=self.tau)
+        if self.sigma is not None:
+            require_positive(self, sigma=self.sigma)
+        require_counts(self, modes=self.modes)
+        require_not_negative(self, mean=self.mean)
         if not len(self.box) / 2 < self.alpha < math.inf:
             raise ValueError(
                 f"{who}: alpha = {self.alpha}; in {len(self.box)} dimensions it must be over {len(self.box) / 2:g}, or "
                 "the variance grows without bound with the modes"
             )
-        if not 0 < self.tau < math.inf or not (self.sigma is None or 0 < self.sigma < math.inf):
-            raise ValueError(f"{who}: tau = {self.tau}, sigma = {self.sigma}; give positive numbers")
-        if not isinstance(self.modes, Integral) or self.modes < 1:
-            raise ValueError(f"{who}: modes = {self.modes!r}; give a positive whole number")
-        if not 0 <= self.mean < math.inf:
-            raise ValueError(f"{who}: mean = {self.mean}; give a number from 0 on")
 
     @property
     @abc.abstractmethod
@@ -270,6 +270,7 @@ class TwoPhase:
     lower: float = 4.0
 
     def __post_init__(self) -> None:
+        require_numbers(self, upper=self.upper, lower=self.lower)
         if not (math.isfinite(self.upper) and math.isfinite(self.lower)) or self.upper == self.lower:
             raise ValueError(f"TwoPhase: upper = {self.upper}, lower = {self.lower}; give two different finite numbers")
 
@@ -309,8 +310,13 @@ class TravellingSines:
 
     def __post_init__(self) -> None:
         _require_line(self, self.space)
-        if not isinstance(self.terms, Integral) or self.terms < 1 or not self.wave_numbers:
-            raise ValueError(f"TravellingSines: {self.terms!r} terms of waves {self.wave_numbers}; give one or more")
+        require_counts(self, terms=self.terms)
+        if (
+            not isinstance(self.wave_numbers, tuple)
+            or not self.wave_numbers
+            or not all(map(is_whole, self.wave_numbers))
+        ):
+            raise ValueError(f"TravellingSines: wave_numbers = {self.wave_numbers!r}; give a tuple of whole numbers")
         for name in ("amplitudes", "frequencies"):
             lower, upper = getattr(self, name)
             if not lower <= upper:
@@ -358,9 +364,8 @@ class WindowedSines:
 
     def __post_init__(self) -> None:
         _require_line(self, self.space)
-        counts = self.terms, self.largest
-        if not all(isinstance(n, Integral) and n > 0 for n in counts):
-            raise ValueError(f"WindowedSines: terms, largest = {counts}; give positive whole numbers")
+        require_counts(self, terms=self.terms, largest=self.largest)
+        require_numbers(self, rare=self.rare)
         if not 0 <= self.rare <= 1:
             raise ValueError(f"WindowedSines: rare = {self.rare}; give a probability")
 

@@ -153,13 +153,13 @@ def test_windowed_sines_fold_and_cut_as_often_as_they_are_told():
     ("make", "says"),
     [
         (lambda: PeriodicField({x: (0, 1)}, alpha=0.5, tau=3), "must be over 0.5"),
-        (lambda: PeriodicField({x: (0, 1)}, alpha=2, tau=-3), "positive numbers"),
+        (lambda: PeriodicField({x: (0, 1)}, alpha=2, tau=-3), "tau = -3; give a positive number"),
         (lambda: PeriodicField({x: (1, 1)}, alpha=2, tau=3), "finite and increasing"),
         (lambda: NeumannField({x: (0, 1)}, alpha=2, tau=3, modes=0), "positive whole number"),
         (lambda: NeumannField({x: (0, 1)}, alpha=2, tau=3, mean=-1), "from 0 on"),
         (lambda: TwoPhase(NeumannField({x: (0, 1)}, alpha=2, tau=3), 4, 4), "two different"),
         (lambda: TravellingSines(t, SQUARE), "one coordinate"),
-        (lambda: TravellingSines(t, {x: (0, 1)}, terms=0), "one or more"),
+        (lambda: TravellingSines(t, {x: (0, 1)}, terms=0), "terms = 0; give a positive whole number"),
         (lambda: WindowedSines({x: (0, 1)}, rare=2), "probability"),
     ],
 )

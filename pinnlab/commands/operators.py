@@ -116,6 +116,7 @@ def train(
         found = trained(
             samples,
             learning,
+            family=declared,
             seed=seed or 0,
             device=device or "auto",
             max_seconds=max_seconds,

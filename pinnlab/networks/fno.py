@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import gelu
 
-from pinnlab.admissible import is_whole, require_counts
+from pinnlab.admissible import is_whole, require_counts, require_numbers
 from pinnlab.networks.drawn_layers import linear
 from pinnlab.networks.operator import OperatorArchitecture, OperatorNetwork, Signature
 from pinnlab.networks.position_channels import Coordinates, PositionChannels, require_positions
@@ -177,6 +177,7 @@ def require_fourier(
     each = modes if isinstance(modes, tuple) else (modes,)
     if not each or any(not is_whole(m) or m < 1 for m in each):
         raise ValueError(f"{type(owner).__name__}: modes = {modes!r}; give a positive whole number, or one per axis")
+    require_numbers(owner, padding=padding)
     if not 0 <= padding <= 1:
         raise ValueError(f"{type(owner).__name__}: padding = {padding}; give a share of the length from 0 to 1")
     require_positions(owner, positions)

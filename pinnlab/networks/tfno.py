@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_numbers
 from pinnlab.networks.drawn_layers import normal
 from pinnlab.networks.fno import FourierNetwork, fourier_settings, require_fourier
 from pinnlab.networks.operator import OperatorArchitecture, Signature
@@ -114,6 +115,7 @@ class Tfno(OperatorArchitecture):
 
     def __post_init__(self) -> None:
         require_fourier(self, self.modes, self.width, self.depth, self.padding, self.positions)
+        require_numbers(self, rank=self.rank)
         if not 0 < self.rank <= 1:
             raise ValueError(f"Tfno: rank = {self.rank}; give a share of the dense weights in (0, 1]")
 

@@ -109,7 +109,7 @@ class StochasticEnkf(EnsembleFilter):
         root, failed = torch.linalg.cholesky_ex(total)
         if bool(failed.any()):
             raise ValueError(
-                f"{self}: the localised covariance is not positive definite; around a period half_width must be at most "
+                f"{self}: the tapered covariance is not positive definite; around a period half_width must be at most "
                 "a quarter of it, or infinite"
             )
         solved = torch.cholesky_solve(innovation.mT, root)

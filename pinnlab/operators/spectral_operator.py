@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from pinnlab.admissible import is_whole, require_counts
+from pinnlab.admissible import is_whole, require_counts, require_numbers
 from pinnlab.errors import SolveFailed
 from pinnlab.family import Family
 from pinnlab.field import GridField
@@ -91,6 +91,7 @@ class SpectralOperator:
         require_counts(self, corrections=self.corrections, steps=self.steps, batch=self.batch, members=self.members)
         if not isinstance(self.optimizer, AdamW):
             raise ValueError(f"SpectralOperator: optimizer must be AdamW(...), got {self.optimizer!r}")
+        require_numbers(self, padding=self.padding)
         if not 1 <= self.padding <= 4:
             raise ValueError(f"SpectralOperator: padding = {self.padding}; give nodes per function, from 1 to 4")
 

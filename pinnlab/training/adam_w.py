@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from pinnlab.admissible import require_positive
+from pinnlab.admissible import require_not_negative, require_numbers, require_positive
 from pinnlab.training.schedules import OneCycle, Schedule
 
 
@@ -55,8 +55,8 @@ class AdamW:
 
     def __post_init__(self) -> None:
         require_positive(self, learning_rate=self.learning_rate, epsilon=self.epsilon)
-        if not 0 <= self.weight_decay < math.inf:
-            raise ValueError(f"AdamW: weight_decay = {self.weight_decay}; give a number from 0 on")
+        require_not_negative(self, weight_decay=self.weight_decay)
+        require_numbers(self, largest_norm=self.largest_norm)
         if not self.largest_norm > 0:
             raise ValueError(f"AdamW: largest_norm = {self.largest_norm}; give a positive number, or math.inf")
         if len(self.betas) != 2 or not all(0 <= b < 1 for b in self.betas):

@@ -6,7 +6,7 @@ import abc
 import math
 from dataclasses import dataclass
 
-from pinnlab.admissible import require_counts
+from pinnlab.admissible import require_counts, require_numbers
 
 
 class Schedule(abc.ABC):
@@ -39,6 +39,7 @@ class Cosine(Schedule):
     warmup: float = 0.0
 
     def __post_init__(self) -> None:
+        require_numbers(self, warmup=self.warmup)
         if not 0 <= self.warmup < 1:
             raise ValueError(f"Cosine: warmup = {self.warmup}; give a share in [0, 1)")
 
@@ -62,6 +63,7 @@ class OneCycle(Schedule):
     warmup: float = 0.3
 
     def __post_init__(self) -> None:
+        require_numbers(self, warmup=self.warmup)
         if not 0 < self.warmup < 1:
             raise ValueError(f"OneCycle: warmup = {self.warmup}; give a share in (0, 1)")
 

@@ -33,6 +33,11 @@ def rates(errors):
     return np.log2(np.array(errors[:-1]) / np.array(errors[1:]))
 
 
+class Zero:
+    def derivative(self, orders):
+        return lambda points: np.zeros((len(points), 1))
+
+
 class TestEtdrk4(SolverContract):
     tolerance = 1e-9
 

@@ -17,12 +17,15 @@ import time
 
 import numpy as np
 import sympy as sp
+import torch
 from _report import Report
 from rich.table import Table
+from torch import Tensor
 
 from pinnlab import Box, D, Family, Problem, TimeInterval, initial, parameter
 from pinnlab.datasets.data import OperatorData
 from pinnlab.networks.fno import Fno
+from pinnlab.networks.operator import OperatorArchitecture, OperatorNetwork, Signature
 from pinnlab.networks.position_channels import NoPositions
 from pinnlab.operators.generate import generate
 from pinnlab.operators.learning import OperatorLearning, train
@@ -65,10 +68,32 @@ def trajectories(out: str | None) -> OperatorData:
     return dataclasses.replace(data, inputs=inputs, outputs=outputs)
 
 
+class FromLastFrame(OperatorNetwork):
+    """The last frame that is given, plus what a network answers: the change, as in [1], section 3.2."""
+
+    def __init__(self, change: OperatorNetwork) -> None:
+        super().__init__()
+        self.change = change
+
+    def forward(self, values: Tensor, positions: Tensor) -> Tensor:
+        """Normalised values: windows begin anywhere, so that all frames are scaled alike."""
+        return values[:, WINDOW - 1 : WINDOW] + self.change(values, positions)
+
+
+@dataclasses.dataclass(frozen=True)
+class Changes(OperatorArchitecture):
+    """A Fourier neural operator of changes."""
+
+    network: Fno = dataclasses.field(default_factory=lambda: Fno(16, 32, 4, positions=NoPositions()))
+
+    def build(self, signature: Signature, generator: torch.Generator) -> FromLastFrame:
+        """All weights come from the generator."""
+        return FromLastFrame(self.network.build(signature, generator))
+
+
 def learning(pairs: Pairs, epochs: int) -> OperatorLearning:
-    network = Fno(modes=16, width=32, depth=4, positions=NoPositions())
     optimizer = AdamW(learning_rate=3e-3)
-    return OperatorLearning(network, pairs, optimizer=optimizer, epochs=epochs, batch=16, batches=BATCHES)
+    return OperatorLearning(Changes(), pairs, optimizer=optimizer, epochs=epochs, batch=16, batches=BATCHES)
 
 
 def accumulated(operator: TrainedOperator, data: OperatorData) -> np.ndarray:

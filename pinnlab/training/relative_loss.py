@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_several
+
 
 class OperatorLoss(abc.ABC):
     """Frozen settings that can be called on predictions and truths, both `(batch, channels, *grid)`."""
@@ -141,6 +143,7 @@ class SumOfLosses(OperatorLoss):
     losses: tuple[OperatorLoss, ...]
 
     def __post_init__(self) -> None:
+        require_several(self, weights=self.weights)
         if not self.losses or len(self.weights) != len(self.losses):
             raise ValueError(
                 f"SumOfLosses: {len(self.weights)} weights for {len(self.losses)} losses; give one for each"

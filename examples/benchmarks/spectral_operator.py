@@ -3,7 +3,8 @@
 Periodic Poisson: the source is a Gaussian process with the periodic kernel exp(-2 sin²(pi d) / l²), l = 0.2, along each
 axis, without its mean; the exact solution is that of the same Fourier series.  Reaction-diffusion: u_t = nu u_xx +
 rho u (1 - u), the initial value from the same process, scaled to [0, 1]; the reference is Etdrk4, and its own error is
-measured by doubling nodes and steps.  Members for testing have a seed of their own, and no setting was chosen on them.
+measured by doubling nodes and steps.  Members for testing have a seed of their own.  The modes (20, 64) were taken after
+(16, 48) had been seen to leave an error of 1.7e-4 on members of yet another seed; the steps fit the time.
 
 'Without network' are as many corrections with a network that gives 0, which is Picard's iteration with the mean linear
 part: what the learning adds is the difference.  A linear equation with constant coefficients leaves nothing to learn.

@@ -221,7 +221,8 @@ class PeriodicField(GaussianField):
     """A Gaussian random field N(0, σ² (-Δ + τ²)^(-α)) with the period of a box in every coordinate.
 
     The initial values of [1], Burgers: `PeriodicField({x: (0, 1)}, alpha=2, tau=5, sigma=25, modes=512)`;
-    Navier-Stokes vorticity: `PeriodicField({x: (0, 1), y: (0, 1)}, alpha=2.5, tau=7, modes=128)`.
+    Navier-Stokes vorticity, with the σ of the programs published with it:
+    `PeriodicField({x: (0, 1), y: (0, 1)}, alpha=2.5, tau=7, modes=128)`.
 
     [1] Z. Li, N. Kovachki, K. Azizzadenesheli, B. Liu, K. Bhattacharya, A. Stuart, A. Anandkumar, ICLR 2021,
         arXiv 2010.08895, section A.3.
@@ -254,7 +255,8 @@ class NeumannField(GaussianField):
 class TwoPhase:
     """A piecewise constant function: one value where a random field is not negative, another elsewhere.
 
-    The permeabilities of Darcy flow [1] are 12 and 4 with the field `NeumannField(box, alpha=2, tau=3)`.
+    The permeabilities of Darcy flow in the programs published with [1] are 12 and 4 with the field
+    `NeumannField(box, alpha=2, tau=3)`.
 
     Args:
         field: The distribution of the field.

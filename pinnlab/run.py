@@ -57,9 +57,9 @@ class Limits:
     max_steps: int | None = None
     max_seconds: float | None = None
 
-    def require_sensible(self, caller: str) -> None:
-        """Raise a ValueError that names the caller if a limit is negative or no number."""
-        for name, limit in (("max_steps", self.max_steps), ("max_seconds", self.max_seconds)):
+    def require_sensible(self, caller: str, unit: str = "max_steps") -> None:
+        """Raise a ValueError that names the caller and its unit of steps if a limit is negative or no number."""
+        for name, limit in ((unit, self.max_steps), ("max_seconds", self.max_seconds)):
             if limit is not None and not (is_number(limit) and limit >= 0):
                 raise ValueError(f"{caller}: {name} = {limit!r}; give a number from 0 on, or None for no such budget")
 

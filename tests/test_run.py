@@ -86,6 +86,8 @@ def test_a_kept_run_goes_on_and_one_of_another_thing_is_refused(tmp_path):
 def test_limits_and_seeds_that_mean_nothing_are_refused():
     with pytest.raises(ValueError, match="me: max_steps = -1; give"):
         Limits(max_steps=-1).require_sensible("me")
+    with pytest.raises(ValueError, match="me: max_epochs = -1; give"):
+        Limits(max_steps=-1).require_sensible("me", "max_epochs")
     with pytest.raises(ValueError, match=r"me: seed = 0\.5; give"):
         require_run_seed("me", 0.5)
 

@@ -8,8 +8,8 @@ measured by doubling nodes and steps.  Members for testing have a seed of their 
 
 'Without network' are as many corrections with a network that gives 0, which is Picard's iteration with the mean linear
 part: what the learning adds is the difference.  A linear equation with constant coefficients leaves nothing to learn.
-Both the operator and Etdrk4 are timed on declared problems, one by one for the latter; `Etdrk4.evolve` would take many
-initial values at once and be faster still.
+The table of costs is rough, and of the last seed: the operator answers all members at once, Etdrk4 four of them one by one
+with its compilation; `Etdrk4.evolve` would take many initial values at once and be faster still.
 """
 
 from __future__ import annotations

@@ -97,6 +97,8 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train an operator on samples of a family; a tenth of them chooses the epoch."""
+    import numpy as np
+
     from pinnlab.catalog import load_family
     from pinnlab.files import well
     from pinnlab.operators.learning import OperatorLearning
@@ -130,13 +132,13 @@ def train(
         "network": repr(found.architecture),
         "epoch": found.epoch,
         "seconds": found.seconds,
-        "validation_relative_l2": None if errors is None or not len(errors) else float(min(errors)),
+        "validation_relative_l2": None if errors is None or not len(errors) else float(np.nanmin(errors)),
     }
     _tell(told, as_json)
 
 
 def evaluate(model: Model, data: Samples, device: Device = None, as_json: Json = False) -> None:
-    """Relative L2 errors of a trained operator on samples that it was not trained on."""
+    """Relative L2 errors of a trained operator on samples: take another --seed for these than for training."""
     from pinnlab.files import well
     from pinnlab.operators.trained import TrainedOperator
     from pinnlab.solve import resolve_device

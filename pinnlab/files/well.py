@@ -19,6 +19,8 @@ from pinnlab.files.atomic import replacing
 OWN = "pinnlab"
 # Attribute of that group: what `generate` made the samples from.
 IDENTITY = "generated_from"
+# Data set of that group: which samples `generate` has put.
+DONE = "done"
 # Numbers in one chunk, about; a chunk holds whole samples or a part of one.
 CHUNK = 2**17
 
@@ -93,10 +95,12 @@ def append(path: str | os.PathLike[str], data: OperatorData) -> None:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the samples are on another grid, at other times or of other names, or the file is damaged.
+        ValueError: If the samples are on another grid, at other times or of other names, or the file is damaged or
+            unfinished.
         OSError: If the disk refuses.
     """
     with opened(path) as file:
+        _require_finished(file, path)
         held, count = layout_of(file, path), _count(file)
     other = held.differences(Layout.of(data))
     if other:
@@ -126,6 +130,11 @@ def open(path: str | os.PathLike[str]) -> OperatorData:
         ValueError: If it is cut off, no HDF5, unfinished or laid out otherwise.
     """
     file = opened(path)
+    try:
+        _require_finished(file, path)
+    except ValueError:
+        file.close()
+        raise
     held = layout_of(file, path)
     outputs = StoredSamples.stacked(_outputs(file), 2)
     if OWN not in file:
@@ -298,3 +307,13 @@ def _count(file: h5py.File) -> int:
     if OWN not in file:
         raise ValueError(f"{file.filename}: pinnlab did not write it; read it with open and write another file")
     return int(file[f"{OWN}/bounds"].shape[0])
+
+
+def _require_finished(file: h5py.File, path: str | os.PathLike[str]) -> None:
+    done = file.get(f"{OWN}/{DONE}")
+    missing = 0 if done is None else int(np.count_nonzero(done[:] != 1))
+    if missing:
+        raise ValueError(
+            f"{path} is unfinished: {missing} of {len(done)} samples are missing; go on with generate(...), called as "
+            "before"
+        )

@@ -25,7 +25,7 @@ from pinnlab.operators.forecasts import Forecast
 from pinnlab.operators.layout import Layout
 from pinnlab.operators.learned_gain import Estimate, Gain, TrainedGain, gain_signature
 from pinnlab.operators.normalisation import UnitGaussian
-from pinnlab.operators.operator_training import LearningState
+from pinnlab.operators.operator_training import LearningState, no_best_epoch
 from pinnlab.operators.sensors import SensorArray, Sensors
 from pinnlab.run import Keeper, Limits, Reached, Run, require_run_seed
 from pinnlab.settings import describe
@@ -213,18 +213,30 @@ class GainTraining(Iteration[LearningState]):
 
     def _judged(self, state: LearningState, scalars: dict[str, float]) -> tuple[LearningState, dict[str, float]]:
         """The state with the best epoch so far; scalars with the error on the validation data."""
-        best = state.epoch, state.best_error, state.theta, state.buffers
         if self._held is None:
-            return _with_best(state, *best), scalars
+            return _with_best(state, state.epoch, state.best_error, state.theta, state.buffers), scalars
         if state.epoch % self._learning.every and state.epoch < self._learning.epochs:
             return state, scalars
+        return self._looked(state, scalars)
+
+    def judged_once(self, state: LearningState) -> tuple[LearningState, dict[str, float]]:
+        """The state, judged now if it was never before, and the error on the validation data if it is a number."""
+        if self._held is None or state.best_epoch or not state.epoch:
+            return state, {}
+        self._flat.load(state.theta, state.buffers)
+        return self._looked(state, {})
+
+    def _looked(self, state: LearningState, scalars: dict[str, float]) -> tuple[LearningState, dict[str, float]]:
+        """As `_judged`, whatever the epoch."""
+        assert self._held is not None
         truth, readings, guesses = self._held
         self._gain.network.eval()
         method = TrainedGain(self._learning.network, self._gain, self._forecast)
         error = float(assimilate(method, guesses, readings).errors(truth).mean())
         if np.isfinite(error):
             scalars["validation"] = error
-        return _with_best(state, state.epoch, error, *best[2:]) if error < state.best_error else state, scalars
+        best = state.epoch, error, state.theta, state.buffers
+        return _with_best(state, *best) if error < state.best_error else state, scalars
 
 
 def _with_best(
@@ -275,7 +287,7 @@ def train_gain(
     """
     require_run_seed("train_gain", seed)
     limits = Limits(max_epochs, max_seconds)
-    limits.require_sensible("train_gain")
+    limits.require_sensible("train_gain", "max_epochs")
     if resume and checkpoint is None:
         raise ValueError("train_gain: resume=True needs checkpoint=FILE")
     if validation is not None:
@@ -290,6 +302,13 @@ def train_gain(
         if resume:
             keeper.restore(run)
     run.proceed(limits, keeper, (), _seen)
+    # A budget may end before the first look; the checkpoint is that of before, so that a resumption is not changed.
+    run.state, scalars = training.judged_once(run.state)
+    if scalars:
+        run.rows[-1] |= scalars
+    failure = no_best_epoch(run.state)
+    if failure and run.status is not Status.DIVERGED:
+        run.status, run.failure = Status.DIVERGED, failure
     found = training.trained(run.state)
     return replace(found, status=run.status, seconds=run.seconds, history=run.columns(), failure=run.failure)
 

@@ -6,10 +6,14 @@ import hashlib
 import json
 import os
 import pickle
+import re
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,11 +29,14 @@ from pinnlab.operators.batched import BatchedRun
 from pinnlab.operators.drawn import inputs_on_grid
 from pinnlab.operators.stores import FileStore, MemoryStore, SampleStore
 from pinnlab.problem import Problem
+from pinnlab.settings import describe
 from pinnlab.solve import resolve_device, solve
 from pinnlab.solver import Refinable, Solver, Status
 
 # Tasks handed to an executor and not done, for each process of the machine: enough that none waits.
 WAITING = 4
+# Seconds between two looks of a worker for the process that started it.
+LOOK = 0.5
 
 Progress = Callable[[int, int], None]
 
@@ -160,11 +167,12 @@ def _store(
 ) -> SampleStore:
     if out is None:
         return MemoryStore(layout, n)
-    # Two draws stand for the distributions, of which some have no name that says all.
+    # Two draws stand for what descriptions of distributions leave out, and those for what two draws do not show.
     drawn = inputs_on_grid(family, [family.draw(i, seed) for i in range(2)], layout.axes)
     known = {
         "problem": family.problem.sha256,
         "drawn": hashlib.sha256(drawn.tobytes()).hexdigest(),
+        "distributions": _digest_of_distributions(family),
         "solver": repr(solver),
         "seed": int(seed),
         "n": int(n),
@@ -174,14 +182,40 @@ def _store(
     return FileStore(out, layout, n, json.dumps(known), family.problem.to_json())
 
 
+def _digest_of_distributions(family: Family) -> str:
+    said = {str(name): _described(value) for name, value in family.distributions.items()}
+    # Addresses differ from process to process.
+    text = re.sub(r" at 0x[0-9a-fA-F]+", "", json.dumps(said, sort_keys=True))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _described(distribution: Any) -> Any:
+    frozen = getattr(distribution, "dist", None)
+    if frozen is None or not hasattr(distribution, "kwds"):
+        return describe(distribution)
+    # The text of a frozen distribution of SciPy says nothing but its address.
+    return [str(getattr(frozen, "name", frozen)), describe(distribution.args), describe(distribution.kwds)]
+
+
 def _together(sample: _Sample, run: BatchedRun, missing: np.ndarray, store: SampleStore, report: _Report) -> None:
     for start in range(0, len(missing), run.size):
         numbers = [int(i) for i in missing[start : start + run.size]]
         draws = [sample.family.draw(i, sample.seed) for i in numbers]
         outputs, bounds = run.solved(draws)
-        _require_finite(sample.family.problem, numbers, outputs)
-        store.put(numbers, inputs_on_grid(sample.family, draws, sample.layout.axes), outputs, bounds)
-        report.add(len(numbers))
+        _keep(sample, numbers, outputs, bounds, store, report)
+
+
+def _keep(
+    sample: _Sample, numbers: list[int], outputs: np.ndarray, bounds: np.ndarray, store: SampleStore, report: _Report
+) -> None:
+    """Put the finite samples into the store, then refuse the others."""
+    finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
+    kept = [i for i, good in zip(numbers, finite, strict=True) if good]
+    if kept:
+        draws = [sample.family.draw(i, sample.seed) for i in kept]
+        store.put(kept, inputs_on_grid(sample.family, draws, sample.layout.axes), outputs[finite], bounds[finite])
+        report.add(len(kept))
+    _require_finite(sample.family.problem, numbers, outputs)
 
 
 def _one_by_one(
@@ -195,15 +229,17 @@ def _one_by_one(
                 _submit(pool, sample, queue, running, where)
             while running:
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
-                numbers = [running.pop(f) for f in done]
-                found = [f.result() for f in done]
-                for _ in done:
-                    _submit(pool, sample, queue, running, where)
-                outputs, bounds = np.stack([f[0] for f in found]), np.array([f[1] for f in found])
-                _require_finite(sample.family.problem, numbers, outputs)
-                draws = [sample.family.draw(i, sample.seed) for i in numbers]
-                store.put(numbers, inputs_on_grid(sample.family, draws, sample.layout.axes), outputs, bounds)
-                report.add(len(numbers))
+                numbers = {f: running.pop(f) for f in done}
+                good = [f for f in done if not f.cancelled() and f.exception() is None]
+                if len(good) == len(done):
+                    for _ in done:
+                        _submit(pool, sample, queue, running, where)
+                if good:
+                    found = [f.result() for f in good]
+                    outputs, bounds = np.stack([f[0] for f in found]), np.array([f[1] for f in found])
+                    _keep(sample, [numbers[f] for f in good], outputs, bounds, store, report)
+                for future in done:
+                    future.result()  # raises what the others raised
         finally:
             for future in running:
                 future.cancel()
@@ -233,12 +269,24 @@ def _pool(executor: Executor | None, sample: _Sample) -> Iterator[Executor]:
             f"generate for {sample.family.problem.name!r}: the family cannot travel to other processes ({error}); "
             "define its distributions in a module, or give executor=concurrent.futures.ThreadPoolExecutor()"
         ) from error
-    with ProcessPoolExecutor(initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(initializer=_begin_worker) as pool:
         try:
             yield pool
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _begin_worker() -> None:
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with_parent(parent: int) -> None:
+    """Workers whose parent was killed would wait for tasks for ever."""
+    while os.getppid() == parent:
+        time.sleep(LOOK)
+    os._exit(1)
 
 
 def solved_member(sample: _Sample, index: int, device: str) -> tuple[np.ndarray, float]:

@@ -100,7 +100,7 @@ class FunctionSpread(Spread):
 
     def distance(self, name: str, values: np.ndarray) -> Distance:  # noqa: D102
         inside, outside = (float(found[0]) for found in self.parts(values.reshape(1, -1)))
-        ratio = max(inside / self.farthest, outside / max(self.outside, SMALLEST_SHARE))
+        ratio = max(_over(inside, self.farthest), _over(outside, max(self.outside, SMALLEST_SHARE)))
         return Distance(
             name,
             ratio,
@@ -110,8 +110,14 @@ class FunctionSpread(Spread):
         )
 
     def parts(self, functions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of functions `(n, nodes)`: distances in the span over √r, and shares of energy outside, both `(n,)`."""
+        """Of functions `(n, nodes)`: distances in the span over √r, and shares of energy outside, both `(n,)`.
+
+        Where the training data do not deviate, all that differs from them is infinitely far.
+        """
         off = functions.astype(float) - self.mean
+        if not self.deviations.any():
+            same = np.linalg.norm(off, axis=1) <= ROUNDING * np.linalg.norm(self.mean)
+            return np.where(same, 0.0, np.inf), np.where(same, 0.0, 1.0)
         along = off @ self.directions.T
         inside = np.sqrt(np.mean((along / self.deviations) ** 2, axis=1))
         left = off - along @ self.directions
@@ -184,6 +190,14 @@ class InputDistribution:
         return InputDistribution(tuple(names), tuple(_read(f"input_{i}_", tensors) for i in range(len(names))))
 
 
+def _over(value: float, largest: float) -> float:
+    """The ratio; infinite where it is no number, unless the value is zero."""
+    if value == 0:
+        return 0.0
+    ratio = value / largest if largest else math.inf
+    return ratio if math.isfinite(ratio) else math.inf
+
+
 def _spread_out(numbers: np.ndarray) -> np.ndarray:
     """At most so many of increasing numbers as components are made of, evenly spread."""
     if len(numbers) <= SAMPLES:
@@ -200,7 +214,10 @@ def _spread(some: np.ndarray, judged: np.ndarray, count: int) -> Spread:
         return NumberSpread(lower, upper, (upper - lower) / max(1, count - 1))
     mean = rows.mean(axis=0)
     _, sizes, directions = np.linalg.svd(rows - mean, full_matrices=False)
-    held = np.cumsum(sizes**2) / np.sum(sizes**2)
+    if sizes[0] <= ROUNDING * np.linalg.norm(rows):
+        # All functions are the same one, up to rounding.
+        sizes = np.zeros_like(sizes)
+    held = np.cumsum(sizes**2) / (np.sum(sizes**2) or 1.0)
     most = min(MOST, max(1, len(rows) // SHARE), int(np.sum(sizes > ROUNDING * sizes[0])))
     r = max(1, min(int(np.searchsorted(held, VARIANCE)) + 1, most))
     deviations = sizes[:r] / math.sqrt(max(1, len(rows) - 1))

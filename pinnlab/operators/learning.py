@@ -8,19 +8,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
 import torch
 
+from pinnlab.admissible import is_number
 from pinnlab.datasets.data import OperatorData
 from pinnlab.family import Family
 from pinnlab.operators.examples import digest
 from pinnlab.operators.layout import Layout
 from pinnlab.operators.operator_learning import OperatorLearning as OperatorLearning
-from pinnlab.operators.operator_training import LearningState, OperatorTraining
+from pinnlab.operators.operator_training import LearningState, OperatorTraining, no_best_epoch
 from pinnlab.operators.trained import TrainedOperator
 from pinnlab.operators.trained_family import TrainedFamily
 from pinnlab.run import Keeper, Limits, Reached, Run, ranks_agree, require_run_seed
 from pinnlab.settings import describe
 from pinnlab.solve import resolve_device
+from pinnlab.solver import Status
 from pinnlab.training.optimizer import generator_of_step
 from pinnlab.training.ranks import current, joined
 
@@ -93,19 +96,20 @@ def train(
         monitors: Functions called after every epoch.
 
     Raises:
-        ValueError: If data and settings do not fit, the seed, share or a budget is out of range, the checkpoint is
-            damaged or of another training, or the ranks differ in what they were asked for.
+        ValueError: If data and settings do not fit, the seed, share or a budget is out of range, a validation sample
+            has no relative error, the checkpoint is damaged or of another training, or the ranks differ in what they
+            were asked for.
         TrainingInterrupted: If it is interrupted from the keyboard; it holds what was reached.
     """
     if not isinstance(data, OperatorData) or not isinstance(learning, OperatorLearning):
         raise ValueError(f"train: give OperatorData and OperatorLearning(…), got {type(data).__name__}, {learning!r}")
     require_run_seed("train", seed)
     limits = Limits(max_epochs, max_seconds)
-    limits.require_sensible("train")
+    limits.require_sensible("train", "max_epochs")
     if resume and checkpoint is None:
         raise ValueError("train: resume=True needs checkpoint=FILE")
     chosen = resolve_device(device)
-    part, held = _split(data, validation, seed)
+    part, held = _split(data, validation, learning.pairs.given, seed)
     origin = None if family is None else TrainedFamily.of(family, part, held)
     with joined(chosen):
         ranks = current(chosen)
@@ -132,6 +136,9 @@ def train(
             if not run.step:
                 raise
             raise TrainingInterrupted(_reached(training, run, origin)) from None
+        failure = no_best_epoch(run.state)
+        if failure and run.status is not Status.DIVERGED:
+            run.status, run.failure = Status.DIVERGED, failure
         return _reached(training, run, origin)
 
 
@@ -141,19 +148,20 @@ def _reached(training: OperatorTraining, run: Run[LearningState], origin: Traine
 
 
 def _split(
-    data: OperatorData, validation: float | OperatorData | None, seed: int
+    data: OperatorData, validation: float | OperatorData | None, given: int, seed: int
 ) -> tuple[OperatorData, OperatorData | None]:
-    """The data to train on and those to choose by."""
+    """The data to train on and those to choose by, whose answers begin after so many given frames."""
     if not len(data):
         raise ValueError("train: there are no samples in the data")
     if isinstance(validation, OperatorData):
         Layout.of(data).require_same_meaning(validation)
         if not len(validation):
             raise ValueError("train: there are no samples in validation; give some, or None to keep the last epoch")
+        _require_relative_errors(validation, range(len(validation)), given)
         return data, validation
     if validation is None:
         return data, None
-    if not 0 < validation < 1:
+    if not (is_number(validation) and 0 < validation < 1):
         raise ValueError(
             f"train: validation = {validation!r}; give a share in (0, 1), OperatorData, or None to keep the last epoch"
         )
@@ -163,7 +171,21 @@ def _split(
             f"train: of {len(data)} sample none is left when {held} is set apart; give more, or validation=None"
         )
     order = torch.randperm(len(data), generator=generator_of_step(seed, 0)).numpy()
-    return data[sorted(order[held:])], data[sorted(order[:held])]
+    apart = sorted(order[:held])
+    _require_relative_errors(data, apart, given)
+    return data[sorted(order[held:])], data[apart]
+
+
+def _require_relative_errors(data: OperatorData, numbers: Sequence[int], given: int) -> None:
+    """Refuse samples whose answers, the frames after the given ones, are zero everywhere."""
+    for number in numbers:
+        answer = np.asarray(data.outputs[number : number + 1])[:, given:]
+        # Where no frame is left the examples say so.
+        if answer.size and not answer.any():
+            raise ValueError(
+                f"validation: the answer of sample {number} is zero everywhere, so that it has no relative error; "
+                "leave it out"
+            )
 
 
 def _identity(

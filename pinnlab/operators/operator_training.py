@@ -225,6 +225,14 @@ class OperatorTraining(Iteration[LearningState]):
         return _best(state, error) if error < state.best_error else state, scalars
 
 
+def no_best_epoch(state: LearningState) -> str:
+    """In words that no epoch that was done became the best one; "" if one did, or none was done."""
+    if state.best_epoch or not state.epoch:
+        return ""
+    epochs = f"any of {state.epoch} epochs" if state.epoch > 1 else "the only epoch"
+    return f"the error on the validation data was no finite number after {epochs}, and the weights are untrained"
+
+
 def _best(state: LearningState, error: float) -> LearningState:
     """The state whose present weights are the best so far."""
     best = state.epoch, error, state.theta, state.buffers

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import errno
 import os
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,10 +109,11 @@ class FileStore(SampleStore):
                 )
         # Without a cache of chunks what the disk refuses is refused at once, and nothing is left to write at the end.
         self._file = None if self._complete else h5py.File(held, "r+", rdcc_nbytes=0)
+        _STORES.add(self)
 
     def missing(self) -> np.ndarray:
         """As `SampleStore.missing`."""
-        done = np.ones(self._count, bool) if self._file is None else self._file[f"{well.OWN}/done"][:]
+        done = np.ones(self._count, bool) if self._file is None else self._file[f"{well.OWN}/{well.DONE}"][:]
         return np.flatnonzero(~done.astype(bool))
 
     def put(self, numbers: Sequence[int], inputs: np.ndarray, outputs: np.ndarray, bounds: np.ndarray) -> None:
@@ -124,7 +126,7 @@ class FileStore(SampleStore):
         with self._explained():
             well.put(self._file, places, inputs[order], outputs[order], bounds[order])
             self._file.flush()
-            self._file[f"{well.OWN}/done"][places] = True
+            self._file[f"{well.OWN}/{well.DONE}"][places] = True
             self._file.flush()
 
     def finished(self) -> OperatorData:
@@ -142,6 +144,17 @@ class FileStore(SampleStore):
         if self._file is not None:
             self._file.close()
 
+    def detach(self) -> None:
+        """In a process forked from the one that writes: let go of the file and of its lock.
+
+        The lock of a file is shared with forked processes and lasts as long as any of them; these may outlive the
+        writer, or take the lock away when they end.
+        """
+        if self._file:
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, self._file.id.get_vfd_handle(), inheritable=False)
+            os.close(null)
+
     def _create(self, layout: well.Layout, identity: str, problem: str) -> None:
         if not self._path.absolute().parent.is_dir():
             raise FileNotFoundError(f"{self._path}: the folder {self._path.parent} does not exist; create it first")
@@ -152,7 +165,7 @@ class FileStore(SampleStore):
                 well.create(file, layout, self._count, self._path.stem, problem)
                 own = file[well.OWN]
                 own.attrs[well.IDENTITY] = identity
-                well.reserve(own, "done", (self._count,), np.dtype(np.uint8))[:] = 0
+                well.reserve(own, well.DONE, (self._count,), np.dtype(np.uint8))[:] = 0
             os.replace(raw, self._part)
         finally:
             raw.unlink(missing_ok=True)
@@ -172,3 +185,15 @@ class FileStore(SampleStore):
                 f"generate again, which goes on from them ({text})",
                 str(self._path),
             ) from error
+
+
+_STORES: weakref.WeakSet[FileStore] = weakref.WeakSet()
+
+
+def _detach_all() -> None:
+    for store in list(_STORES):
+        store.detach()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_detach_all)

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab.admissible import require_counts
 from pinnlab.datasets.data import OperatorData
 from pinnlab.errors import SolveFailed
 from pinnlab.files import checkpoint as files
@@ -129,9 +130,10 @@ class TrainedOperator:
             batch: Samples that are answered together.
 
         Raises:
-            ValueError: If shapes do not fit, frames are missing, or the operator cannot answer at these times or on
-                this grid.
+            ValueError: If shapes do not fit, frames are missing, the batch is no positive whole number, or the
+                operator cannot answer at these times or on this grid.
         """
+        require_counts(self, batch=batch)
         positions = self.layout.positions(axes).to(self.device)
         grid = tuple(len(nodes) for nodes in axes)
         values = self._typed("inputs", inputs, (len(self.layout.input_names), *grid))
@@ -188,8 +190,10 @@ class TrainedOperator:
         Of their outputs only the first frames are used that the answers start from.
 
         Raises:
-            ValueError: If the data mean something else than those of the training.
+            ValueError: If the data mean something else than those of the training, or the batch is no positive whole
+                number.
         """
+        require_counts(self, batch=batch)
         self.layout.require_same_meaning(data)
         parts = [np.zeros((0, *data.outputs.shape[1:]), self.layout.dtype)]
         for first in range(0, len(data), batch):
@@ -204,7 +208,11 @@ class TrainedOperator:
 
         Frames that the answers start from do not count.  An error below the sample's own bound, `data.bounds`, is
         known to be at most about that bound, and no more.
+
+        Raises:
+            ValueError: As of `predict`.
         """
+        require_counts(self, batch=batch)
         found = [np.zeros(0)]
         for first in range(0, len(data), batch):
             part = data[first : first + batch]
@@ -213,7 +221,13 @@ class TrainedOperator:
         return np.concatenate(found)
 
     def evaluate(self, data: OperatorData, *, batch: int = 64) -> dict[str, float]:
-        """Of the errors on some data: mean, median and largest, and the largest bound of the data's own (or NaN)."""
+        """Of the errors on some data: mean, median and largest, and the largest bound of the data's own (or NaN).
+
+        Raises:
+            ValueError: If there are no samples, or as of `predict`.
+        """
+        if not len(data):
+            raise ValueError("evaluate: there are no samples in the data; give one or more")
         errors = self.errors(data, batch=batch)
         return {
             "relative_l2": float(errors.mean()),
@@ -226,7 +240,13 @@ class TrainedOperator:
         """The median time of answering one of `batch` samples of the data at once, transfers counted in.
 
         One call before the first that is timed is not.
+
+        Raises:
+            ValueError: If there are no samples, or batch or repeats are no positive whole numbers.
         """
+        require_counts(self, batch=batch, repeats=repeats)
+        if not len(data):
+            raise ValueError("seconds_per_query: there are no samples in the data; give one or more")
         part = data[:batch]
         inputs, start = np.asarray(part.inputs), np.asarray(part.outputs)[:, : self.given]
         found = []

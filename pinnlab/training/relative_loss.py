@@ -108,10 +108,9 @@ class RelativeH1(OperatorLoss):
         return (self._norms(prediction - truth) / self._norms(truth)).mean()
 
     def _norms(self, values: Tensor) -> Tensor:
-        squares = values.square().flatten(1).sum(1)
-        for axis in range(len(self.axes)):
-            squares = squares + self._derivative(values, axis).square().flatten(1).sum(1)
-        return squares.sqrt()
+        # Unlike that of a square root of a sum, the gradient of these is finite where all is zero.
+        parts = [values, *(self._derivative(values, axis) for axis in range(len(self.axes)))]
+        return torch.linalg.vector_norm(torch.stack([_norms(part) for part in parts], 1), dim=1)
 
     def _derivative(self, values: Tensor, axis: int) -> Tensor:
         dim = axis + 2

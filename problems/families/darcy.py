@@ -14,6 +14,6 @@ problem = Problem(
     unknowns=[u],
     domain=Box({x: (0, 1), y: (0, 1)}),
     conditions=[dirichlet(u, 0)],
-    citation="Z. Li et al., ICLR 2021 (arXiv:2010.08895), section 5.2: a = 12 or 4 by the sign of a Gaussian field",
+    citation="programs published with Z. Li et al., ICLR 2021 (arXiv:2010.08895): a is 12 or 4 by the sign of a field",
 )
 family = Family(problem, {a: TwoPhase(NeumannField({x: (0, 1), y: (0, 1)}, alpha=2, tau=3, modes=64))})

@@ -2,8 +2,8 @@
 
     u_t + (u² / 2)_x + u_xx + u_xxxx = 0,   x in [0, 22) periodic,   t in [0, 250]
 
-Its largest Lyapunov exponent is 0.043 [1].  After about t = 100 the random initial values are forgotten and the states
-are on the attractor; frames from then on are samples of it.
+Its largest Lyapunov exponent is between 0.04 and 0.05 [1].  After about t = 100 the random initial values are forgotten
+and the states are on the attractor; frames from then on are samples of it.
 
 [1] P. Cvitanovic, R. L. Davidchack, E. Siminos, SIAM J. Appl. Dyn. Syst. 9 (2010) 1-33.
 """

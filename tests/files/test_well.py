@@ -118,3 +118,16 @@ def test_the_layout_is_that_of_the_well(tmp_path):
         assert list(file["t0_fields"].attrs["field_names"]) == ["u"]
         assert file["t0_fields/u"].attrs["sample_varying"]
         assert file["boundary_conditions/y_periodic"].attrs["bc_type"] == "PERIODIC"
+
+
+def test_an_unfinished_file_is_neither_read_nor_added_to(tmp_path):
+    path = tmp_path / "d.hdf.part"
+    well.write(path, samples(4))
+    with h5py.File(path, "r+") as file:
+        file["pinnlab/done"] = np.array([1, 0, 1, 0], np.uint8)
+    for use in (well.open, lambda p: well.append(p, samples(1))):
+        with pytest.raises(ValueError, match=r"is unfinished: 2 of 4 samples are missing; go on with generate"):
+            use(path)
+    with h5py.File(path, "r+") as file:
+        file["pinnlab/done"][:] = 1
+    assert len(well.open(path)) == 4

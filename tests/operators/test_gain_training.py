@@ -133,3 +133,24 @@ def test_trajectories_that_are_too_short_are_refused():
         train_gain(drifting(frames=4), SMALL, forecast, SENSORS, validation=None, device="cpu")
     with pytest.raises(ValueError, match="needs checkpoint"):
         trained(resume=True)
+
+
+def test_a_budget_that_ends_before_the_first_look_keeps_what_was_learned(tmp_path):
+    rarely, file = dataclasses.replace(SMALL, every=3), tmp_path / "gain.ckpt"
+    gain = trained(rarely, max_epochs=2, checkpoint=file)
+    assert gain.epoch == 2
+    assert np.isfinite(gain.history["validation"][-1])
+    assert not torch.equal(weights(gain), weights(trained(rarely, max_epochs=0)))
+    # The file does not know of that look.
+    resumed, whole = trained(rarely, checkpoint=file, resume=True), trained(rarely)
+    assert torch.equal(weights(resumed), weights(whole))
+    np.testing.assert_array_equal(resumed.history["validation"], whole.history["validation"])
+    assert trained(rarely, max_epochs=2, checkpoint=tmp_path / "other").epoch == 2
+
+
+def test_a_gain_without_any_finite_validation_error_is_diverged():
+    still = drifting(6, seed=1)
+    still = dataclasses.replace(still, outputs=0 * still.outputs)
+    gain = trained(validation=still)
+    assert (gain.status, gain.epoch) == (Status.DIVERGED, 0)
+    assert "no finite number after any of 4 epochs" in gain.failure

@@ -4,13 +4,16 @@ import multiprocessing
 import os
 import resource
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import h5py
 import numpy as np
 import pytest
 import sympy as sp
 import torch
+from scipy import stats
 
 from pinnlab import Box, D, Family, Problem, TimeInterval, dirichlet, initial, parameter
 from pinnlab.errors import SolveFailed
@@ -158,6 +161,92 @@ def test_a_killed_run_goes_on_without_a_lost_or_doubled_sample(tmp_path):
     alone = generate(burgers(), 120, QUICK, nodes=32, device="cpu")
     np.testing.assert_allclose(data.outputs[:], alone.outputs, atol=1e-12)
     np.testing.assert_allclose(data.inputs[:], alone.inputs, atol=1e-12)
+
+
+def told_by_processes(pipe, out):
+    def tell(done: int, wanted: int) -> None:
+        workers = [p.pid for p in multiprocessing.active_children()]
+        pipe.send(workers)
+
+    generate(darcy(2), 60, FiniteElement(degree=2, cells=12), nodes=5, out=out, progress=tell)
+
+
+def alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_workers_of_a_killed_run_end_and_do_not_keep_the_file(tmp_path):
+    out = tmp_path / "d.hdf"
+    child, pipe = forked(told_by_processes, out)
+    try:
+        workers = pipe.recv()
+    finally:
+        os.kill(child.pid, signal.SIGKILL)
+        child.join()
+    assert workers
+    again = []
+    solver = FiniteElement(degree=2, cells=12)
+    data = generate(darcy(2), 60, solver, nodes=5, out=out, progress=lambda k, n: again.append(k))
+    assert again[0] > 1
+    assert again[-1] == len(data) == 60
+    assert np.all(np.abs(data.outputs[:]).max(axis=(1, 2, 3, 4)) > 0)
+    end = time.monotonic() + 10
+    while any(map(alive, workers)):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_what_finished_beside_a_failure_is_kept(tmp_path):
+    family, out = burgers(), tmp_path / "d.hdf"
+    with pytest.raises(SolveFailed, match="holds NaN or infinity"):
+        generate(
+            Family(family.problem, {k: Sometimes() for k in family.distributions}),
+            8,
+            Etdrk4(points=64, steps=40),
+            nodes=32,
+            device="cpu",
+            out=out,
+        )
+    with h5py.File(f"{out}.part") as file:
+        done = file["pinnlab/done"][:].astype(bool)
+        assert 0 < done.sum() < 8
+        assert np.isfinite(file["t0_fields/u"][:][done]).all()
+
+
+class Sometimes:
+    def rvs(self, *, random_state):
+        return (1e30 if random_state.random() < 0.5 else 0.1) * sp.sin(2 * sp.pi * x)
+
+
+def test_distributions_that_two_draws_do_not_tell_apart_make_another_file(tmp_path):
+    u, k = sp.Function("u")(x), parameter("k", 1)
+    steady = Problem("line", [k * D(u, x, 2) - 1], [u], Box({x: (0, 1)}), [dirichlet(u, 0)])
+
+    def made(distribution):
+        with ThreadPoolExecutor(1) as pool:
+            generate(Family(steady, {k: distribution}), 1, COARSE, nodes=4, executor=pool, out=tmp_path / "a.hdf")
+
+    made(Rare(0.0))
+    made(Rare(0.0))
+    with pytest.raises(ValueError, match="made from another family"):
+        made(Rare(1e-9))
+    (tmp_path / "a.hdf").unlink()
+    made(stats.uniform(1, 0))
+    made(stats.uniform(1, 0))
+    with pytest.raises(ValueError, match="made from another family"):
+        made(stats.uniform(loc=1, scale=1e-300))
+
+
+@dataclass(frozen=True)
+class Rare:
+    rare: float
+
+    def rvs(self, *, random_state):
+        return 7.0 if random_state.random() < self.rare else 1.0
 
 
 def test_only_what_is_missing_is_solved_again(tmp_path):

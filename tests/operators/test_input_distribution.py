@@ -92,3 +92,21 @@ def test_tensors_say_all():
 def test_one_sample_is_no_distribution():
     with pytest.raises(ValueError, match="distribution of 1 sample"):
         InputDistribution.of(["f"], waves(1, 0), None)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_of_identical_functions_every_other_one_is_infinitely_far(kind):
+    wave = (0.1 + np.sin(2 * np.pi * NODES)).astype(kind)
+    same = np.repeat(wave[None, None], 7, 0)
+    for validation in (None, same[:2]):
+        distribution = InputDistribution.of(["f"], same, validation)
+        back = InputDistribution.from_tensors(["f"], distribution.tensors())
+        for found in (distribution, back):
+            assert found.distances(wave[None])[0].ratio == 0
+            assert found.distances(1.01 * wave[None])[0].ratio == math.inf
+            assert found.distances(wave[None, ::-1])[0].ratio == math.inf
+
+
+def test_what_is_no_number_is_infinitely_far():
+    distribution = InputDistribution.of(["f"], waves(50, 0), None)
+    assert distribution.distances(np.full((1, 16), np.nan))[0].ratio == math.inf

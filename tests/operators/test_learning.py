@@ -16,6 +16,7 @@ from pinnlab.operators.augmentation import PeriodicShift, Reflection
 from pinnlab.operators.growth import IncrementalModes
 from pinnlab.operators.learning import Epoch, OperatorLearning, TrainingInterrupted, train
 from pinnlab.operators.pairs import AllToAll, Bundled, OneStep, SolutionMap
+from pinnlab.operators.trained import TrainedOperator
 from pinnlab.operators.unrolled import Pushforward, Rollout
 from pinnlab.solver import Status
 from pinnlab.training.adam_w import AdamW
@@ -39,6 +40,13 @@ def heat(n=12, nodes=8, frames=4, seed=0, dtype=np.float64):
     ]
     outputs = sum(waves)[:, :, None].astype(dtype)
     return OperatorData(outputs[:, 0], outputs, (x,), times, [np.nan] * n, ["u"], ["u"], ["x"], [True])
+
+
+def zeroed(data, *samples):
+    """The same with answers of zero to these samples; their first frames are as before."""
+    outputs = data.outputs.copy()
+    outputs[list(samples), 1:] = 0.0
+    return dataclasses.replace(data, outputs=outputs)
 
 
 def learning(pairs=None, **settings):
@@ -233,13 +241,16 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, change, what):
     [
         ({"validation": 0.0}, r"validation = 0\.0; give a share"),
         ({"validation": 1.5}, r"validation = 1\.5; give a share"),
+        ({"validation": "0.1"}, r"validation = '0\.1'; give a share"),
+        ({"validation": zeroed(heat(5), 3)}, "validation: the answer of sample 3 is zero everywhere, so that"),
+        ({"data": zeroed(heat(5), *range(5)), "validation": 0.2}, r"the answer of sample \d is zero everywhere"),
         ({"data": heat(1)}, "of 1 sample none is left"),
         ({"data": heat()[:0]}, "no samples in the data"),
         ({"validation": heat()[:0]}, "no samples in validation"),
         ({"validation": dataclasses.replace(heat(), output_names=("v",))}, "their output_names are"),
         ({"learning": SMALL}, "give OperatorData and OperatorLearning"),
         ({"seed": -1}, "train: seed = -1"),
-        ({"max_epochs": -1}, "train: max_steps = -1"),
+        ({"max_epochs": -1}, "train: max_epochs = -1"),
         ({"resume": True}, "resume=True needs checkpoint=FILE"),
         ({"learning": learning(augmentations=(Reflection("y"),))}, "no coordinate 'y'"),
         ({"learning": learning(OneStep(history=9))}, "need"),
@@ -248,3 +259,12 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, change, what):
 def test_what_does_not_fit_is_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         train(**({"data": heat(), "learning": learning(), "device": "cpu"} | settings))
+
+
+def test_a_training_without_any_finite_validation_error_is_diverged(monkeypatch):
+    monkeypatch.setattr(TrainedOperator, "errors", lambda self, data: np.full(len(data), np.inf))
+    found = train(heat(), learning(epochs=2), device="cpu")
+    assert (found.status, found.epoch) == (Status.DIVERGED, 0)
+    with pytest.raises(SolveFailed, match="no finite number after any of 2 epochs, and the weights are untrained"):
+        found.checked()
+    assert train(heat(), learning(epochs=2), device="cpu", max_epochs=0).status is Status.RUNNING

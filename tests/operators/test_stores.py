@@ -1,6 +1,9 @@
 """Where generated samples are kept."""
 
 import errno
+import os
+import signal
+import time
 
 import h5py
 import numpy as np
@@ -77,3 +80,21 @@ def test_a_full_disk_is_told_from_other_faults(tmp_path):
     with pytest.raises(PermissionError), store._explained():
         raise PermissionError(errno.EACCES, "no")
     store.close()
+
+
+def test_a_forked_process_does_not_hold_the_lock(tmp_path):
+    store = FileStore(tmp_path / "a.hdf", LAYOUT, 3, "id", "")
+    child = os.fork()
+    if not child:
+        time.sleep(60)
+        os._exit(0)
+    try:
+        time.sleep(0.2)
+        store.put(*part(1))
+        store.close()
+        again = FileStore(tmp_path / "a.hdf", LAYOUT, 3, "id", "")
+        assert again.missing().tolist() == [0, 2]
+        again.close()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)

@@ -259,3 +259,17 @@ def test_the_same_operator_elsewhere_has_weights_of_its_own(fno):
     with torch.no_grad():
         next(there.network.parameters()).zero_()
     assert next(fno.network.parameters()).abs().sum().item() > 0
+
+
+def test_batches_and_data_of_nothing_are_refused():
+    data = powers(2.0)
+    operator = doubling(data, OneStep())
+    for call in (operator.predict, operator.errors, operator.evaluate, operator.seconds_per_query):
+        with pytest.raises(ValueError, match="TrainedOperator: batch = 0; give"):
+            call(data, batch=0)
+    with pytest.raises(ValueError, match="TrainedOperator: batch = 0; give"):
+        operator(data.inputs, [X], start=data.outputs[:, :1], batch=0)
+    for call in (operator.evaluate, operator.seconds_per_query):
+        with pytest.raises(ValueError, match=f"{call.__name__}: there are no samples in the data"):
+            call(data[:0])
+    assert operator.predict(data[:0]).shape == (0, 4, 1, 4)

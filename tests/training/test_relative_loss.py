@@ -108,3 +108,13 @@ def test_losses_that_do_not_look_at_inputs_are_the_same_for_all_of_them():
     torch.testing.assert_close(
         of_samples(prediction[:, None], truth[:, None]), loss(prediction[:, None], truth[:, None])
     )
+
+
+def test_the_gradient_at_a_sample_that_is_predicted_exactly_is_finite():
+    x, y = np.arange(8) / 8, np.linspace(0, 1, 5)
+    truth = torch.randn(2, 1, 8, 5, generator=torch.Generator().manual_seed(0))
+    prediction = (truth + torch.tensor([0.0, 1.0])[:, None, None, None]).requires_grad_(True)
+    for loss in (RelativeL2(), RelativeH1().on([x, y], [True, False])):
+        (gradient,) = torch.autograd.grad(loss(prediction, truth), prediction)
+        assert torch.isfinite(gradient).all()
+        assert gradient[0].abs().max() == 0 < gradient[1].abs().max()

@@ -191,7 +191,7 @@ def _digest_of_distributions(family: Family) -> str:
 
 def _described(distribution: Any) -> Any:
     frozen = getattr(distribution, "dist", None)
-    if frozen is None or not hasattr(distribution, "kwds"):
+    if frozen is None or getattr(distribution, "kwds", None) is None:
         return describe(distribution)
     # The text of a frozen distribution of SciPy says nothing but its address.
     return [str(getattr(frozen, "name", frozen)), describe(distribution.args), describe(distribution.kwds)]

@@ -195,5 +195,5 @@ def _detach_all() -> None:
         store.detach()
 
 
-if hasattr(os, "register_at_fork"):
+if os.name == "posix":
     os.register_at_fork(after_in_child=_detach_all)

@@ -32,6 +32,7 @@ from pinnlab.errors import KeptKink as KeptKink
 from pinnlab.errors import SolveFailed as SolveFailed
 from pinnlab.errors import UnsupportedProblem as UnsupportedProblem
 from pinnlab.family import Family as Family
+from pinnlab.known import known as known
 from pinnlab.problem import Problem as Problem
 from pinnlab.symbols import D as D
 from pinnlab.symbols import div as div
@@ -44,6 +45,7 @@ from pinnlab.symbols import unknown_function as unknown_function
 if TYPE_CHECKING:
     from pinnlab.compare import Comparison as Comparison
     from pinnlab.compare import compare as compare
+    from pinnlab.datasets.data import OperatorData as OperatorData
     from pinnlab.discretization.collocation import Chebyshev as Chebyshev
     from pinnlab.discretization.collocation import FiniteDifferences as FiniteDifferences
     from pinnlab.field import ExactField as ExactField
@@ -68,19 +70,34 @@ if TYPE_CHECKING:
     from pinnlab.gps.uncertain import Uncertain as Uncertain
     from pinnlab.gps.weight_space import WeightSpace as WeightSpace
     from pinnlab.integral import Integral as Integral
-    from pinnlab.known import known as known
     from pinnlab.networks.activations import Sine as Sine
     from pinnlab.networks.activations import Swish as Swish
     from pinnlab.networks.activations import Tanh as Tanh
+    from pinnlab.networks.deeponet import DeepOnet as DeepOnet
     from pinnlab.networks.embedding import FourierFeatures as FourierFeatures
     from pinnlab.networks.embedding import Harmonics as Harmonics
     from pinnlab.networks.factorized import Factorized as Factorized
+    from pinnlab.networks.fno import Fno as Fno
+    from pinnlab.networks.given import Given as Given
+    from pinnlab.networks.latent_evolution import LatentEvolution as LatentEvolution
+    from pinnlab.networks.latent_spectral import LatentSpectral as LatentSpectral
+    from pinnlab.networks.message_passing import MessagePassing as MessagePassing
     from pinnlab.networks.mlp import Mlp as Mlp
     from pinnlab.networks.modified_mlp import ModifiedMlp as ModifiedMlp
     from pinnlab.networks.multi_stage import MultiStage as MultiStage
+    from pinnlab.networks.operator import OperatorArchitecture as OperatorArchitecture
+    from pinnlab.networks.operator import OperatorNetwork as OperatorNetwork
+    from pinnlab.networks.operator import Signature as Signature
     from pinnlab.networks.periodic_waves import PeriodicWaves as PeriodicWaves
     from pinnlab.networks.pirate_net import PirateNet as PirateNet
+    from pinnlab.networks.pod_deeponet import PodDeepOnet as PodDeepOnet
+    from pinnlab.networks.position_channels import Coordinates as Coordinates
+    from pinnlab.networks.position_channels import NoPositions as NoPositions
     from pinnlab.networks.siren import Siren as Siren
+    from pinnlab.networks.staggered import Staggered as Staggered
+    from pinnlab.networks.tfno import Tfno as Tfno
+    from pinnlab.networks.transolver import Transolver as Transolver
+    from pinnlab.networks.unet import UNet as UNet
     from pinnlab.networks.widened import Widened as Widened
     from pinnlab.neural_flow_map import NeuralFlowMap as NeuralFlowMap
     from pinnlab.neural_flow_map import learn_flow_map as learn_flow_map
@@ -112,10 +129,36 @@ if TYPE_CHECKING:
     from pinnlab.numerics.weno import Muscl as Muscl
     from pinnlab.numerics.weno import Weno5 as Weno5
     from pinnlab.observations import Observations as Observations
+    from pinnlab.operators.augmentation import PeriodicShift as PeriodicShift
+    from pinnlab.operators.augmentation import Reflection as Reflection
+    from pinnlab.operators.fine_tuning import FineTuning as FineTuning
+    from pinnlab.operators.generate import generate as generate
+    from pinnlab.operators.growth import IncrementalModes as IncrementalModes
+    from pinnlab.operators.learning import OperatorLearning as OperatorLearning
+    from pinnlab.operators.learning import train as train
+    from pinnlab.operators.normalisation import PointwiseGaussian as PointwiseGaussian
+    from pinnlab.operators.normalisation import UnitGaussian as UnitGaussian
+    from pinnlab.operators.normalisation import Unnormalised as Unnormalised
+    from pinnlab.operators.operator_solver import OperatorSolver as OperatorSolver
+    from pinnlab.operators.pairs import AllToAll as AllToAll
+    from pinnlab.operators.pairs import Bundled as Bundled
+    from pinnlab.operators.pairs import OneStep as OneStep
+    from pinnlab.operators.pairs import SolutionMap as SolutionMap
+    from pinnlab.operators.residual_loss import ResidualLoss as ResidualLoss
+    from pinnlab.operators.spectral_operator import SpectralOperator as SpectralOperator
+    from pinnlab.operators.spectral_operator import train_without_data as train_without_data
+    from pinnlab.operators.trained import TrainedOperator as TrainedOperator
+    from pinnlab.operators.unrolled import Pushforward as Pushforward
+    from pinnlab.operators.unrolled import Rollout as Rollout
     from pinnlab.pinn_ensemble import solve_ensemble as solve_ensemble
     from pinnlab.pinns.moving import AllParameters as AllParameters
     from pinnlab.pinns.moving import OutputLayer as OutputLayer
     from pinnlab.posterior import Posterior as Posterior
+    from pinnlab.random_functions import NeumannField as NeumannField
+    from pinnlab.random_functions import PeriodicField as PeriodicField
+    from pinnlab.random_functions import TravellingSines as TravellingSines
+    from pinnlab.random_functions import TwoPhase as TwoPhase
+    from pinnlab.random_functions import WindowedSines as WindowedSines
     from pinnlab.reference import cross_check as cross_check
     from pinnlab.reference import reference as reference
     from pinnlab.reference import refine as refine
@@ -147,6 +190,7 @@ if TYPE_CHECKING:
     from pinnlab.sparse_regression import sparse_regression as sparse_regression
     from pinnlab.support import support as support
     from pinnlab.training.adam import Adam as Adam
+    from pinnlab.training.adam_w import AdamW as AdamW
     from pinnlab.training.broyden_family import Bfgs as Bfgs
     from pinnlab.training.broyden_family import Broyden as Broyden
     from pinnlab.training.broyden_family import SelfScaledBfgs as SelfScaledBfgs
@@ -168,10 +212,14 @@ if TYPE_CHECKING:
     from pinnlab.training.nys_newton_cg import NysNewtonCg as NysNewtonCg
     from pinnlab.training.point_weights import ResidualAttention as ResidualAttention
     from pinnlab.training.point_weights import SelfAdaptive as SelfAdaptive
+    from pinnlab.training.precision import Autocast as Autocast
     from pinnlab.training.preconditioning import ColumnScaling as ColumnScaling
     from pinnlab.training.preconditioning import GramInverseRoot as GramInverseRoot
     from pinnlab.training.preconditioning import Preconditioned as Preconditioned
     from pinnlab.training.preconditioning import condition_number as condition_number
+    from pinnlab.training.relative_loss import RelativeH1 as RelativeH1
+    from pinnlab.training.relative_loss import RelativeL2 as RelativeL2
+    from pinnlab.training.relative_loss import SumOfLosses as SumOfLosses
     from pinnlab.training.retaining_samplers import ResidualAdaptiveRefinement as ResidualAdaptiveRefinement
     from pinnlab.training.retaining_samplers import RetainResampleRelease as RetainResampleRelease
     from pinnlab.training.row_jacobian import LayerOuterProducts as LayerOuterProducts
@@ -181,6 +229,9 @@ if TYPE_CHECKING:
     from pinnlab.training.samplers import Sobol as Sobol
     from pinnlab.training.samplers import Uniform as Uniform
     from pinnlab.training.samplers import UniformGrid as UniformGrid
+    from pinnlab.training.schedules import Cosine as Cosine
+    from pinnlab.training.schedules import Halving as Halving
+    from pinnlab.training.schedules import OneCycle as OneCycle
     from pinnlab.training.sketching import Sketched as Sketched
     from pinnlab.training.soap import Soap as Soap
     from pinnlab.training.ssbroyden import SelfScaledBroyden as SelfScaledBroyden
@@ -198,6 +249,7 @@ if TYPE_CHECKING:
 _LATER = {
     "compare": "pinnlab.compare",
     "Comparison": "pinnlab.compare",
+    "OperatorData": "pinnlab.datasets.data",
     "Chebyshev": "pinnlab.discretization.collocation",
     "FiniteDifferences": "pinnlab.discretization.collocation",
     "ExactField": "pinnlab.field",
@@ -222,19 +274,34 @@ _LATER = {
     "Uncertain": "pinnlab.gps.uncertain",
     "WeightSpace": "pinnlab.gps.weight_space",
     "Integral": "pinnlab.integral",
-    "known": "pinnlab.known",
     "Sine": "pinnlab.networks.activations",
     "Swish": "pinnlab.networks.activations",
     "Tanh": "pinnlab.networks.activations",
+    "DeepOnet": "pinnlab.networks.deeponet",
     "FourierFeatures": "pinnlab.networks.embedding",
     "Harmonics": "pinnlab.networks.embedding",
     "Factorized": "pinnlab.networks.factorized",
+    "Fno": "pinnlab.networks.fno",
+    "Given": "pinnlab.networks.given",
+    "LatentEvolution": "pinnlab.networks.latent_evolution",
+    "LatentSpectral": "pinnlab.networks.latent_spectral",
+    "MessagePassing": "pinnlab.networks.message_passing",
     "Mlp": "pinnlab.networks.mlp",
     "ModifiedMlp": "pinnlab.networks.modified_mlp",
     "MultiStage": "pinnlab.networks.multi_stage",
+    "OperatorArchitecture": "pinnlab.networks.operator",
+    "OperatorNetwork": "pinnlab.networks.operator",
+    "Signature": "pinnlab.networks.operator",
     "PeriodicWaves": "pinnlab.networks.periodic_waves",
     "PirateNet": "pinnlab.networks.pirate_net",
+    "PodDeepOnet": "pinnlab.networks.pod_deeponet",
+    "Coordinates": "pinnlab.networks.position_channels",
+    "NoPositions": "pinnlab.networks.position_channels",
     "Siren": "pinnlab.networks.siren",
+    "Staggered": "pinnlab.networks.staggered",
+    "Tfno": "pinnlab.networks.tfno",
+    "Transolver": "pinnlab.networks.transolver",
+    "UNet": "pinnlab.networks.unet",
     "Widened": "pinnlab.networks.widened",
     "learn_flow_map": "pinnlab.neural_flow_map",
     "NeuralFlowMap": "pinnlab.neural_flow_map",
@@ -266,10 +333,36 @@ _LATER = {
     "Muscl": "pinnlab.numerics.weno",
     "Weno5": "pinnlab.numerics.weno",
     "Observations": "pinnlab.observations",
+    "PeriodicShift": "pinnlab.operators.augmentation",
+    "Reflection": "pinnlab.operators.augmentation",
+    "FineTuning": "pinnlab.operators.fine_tuning",
+    "generate": "pinnlab.operators.generate",
+    "IncrementalModes": "pinnlab.operators.growth",
+    "OperatorLearning": "pinnlab.operators.learning",
+    "train": "pinnlab.operators.learning",
+    "PointwiseGaussian": "pinnlab.operators.normalisation",
+    "UnitGaussian": "pinnlab.operators.normalisation",
+    "Unnormalised": "pinnlab.operators.normalisation",
+    "OperatorSolver": "pinnlab.operators.operator_solver",
+    "AllToAll": "pinnlab.operators.pairs",
+    "Bundled": "pinnlab.operators.pairs",
+    "OneStep": "pinnlab.operators.pairs",
+    "SolutionMap": "pinnlab.operators.pairs",
+    "ResidualLoss": "pinnlab.operators.residual_loss",
+    "SpectralOperator": "pinnlab.operators.spectral_operator",
+    "train_without_data": "pinnlab.operators.spectral_operator",
+    "TrainedOperator": "pinnlab.operators.trained",
+    "Pushforward": "pinnlab.operators.unrolled",
+    "Rollout": "pinnlab.operators.unrolled",
     "solve_ensemble": "pinnlab.pinn_ensemble",
     "AllParameters": "pinnlab.pinns.moving",
     "OutputLayer": "pinnlab.pinns.moving",
     "Posterior": "pinnlab.posterior",
+    "NeumannField": "pinnlab.random_functions",
+    "PeriodicField": "pinnlab.random_functions",
+    "TravellingSines": "pinnlab.random_functions",
+    "TwoPhase": "pinnlab.random_functions",
+    "WindowedSines": "pinnlab.random_functions",
     "cross_check": "pinnlab.reference",
     "reference": "pinnlab.reference",
     "refine": "pinnlab.reference",
@@ -301,6 +394,7 @@ _LATER = {
     "SparseModel": "pinnlab.sparse_regression",
     "support": "pinnlab.support",
     "Adam": "pinnlab.training.adam",
+    "AdamW": "pinnlab.training.adam_w",
     "Bfgs": "pinnlab.training.broyden_family",
     "Broyden": "pinnlab.training.broyden_family",
     "SelfScaledBfgs": "pinnlab.training.broyden_family",
@@ -322,10 +416,14 @@ _LATER = {
     "NysNewtonCg": "pinnlab.training.nys_newton_cg",
     "ResidualAttention": "pinnlab.training.point_weights",
     "SelfAdaptive": "pinnlab.training.point_weights",
+    "Autocast": "pinnlab.training.precision",
     "ColumnScaling": "pinnlab.training.preconditioning",
     "condition_number": "pinnlab.training.preconditioning",
     "GramInverseRoot": "pinnlab.training.preconditioning",
     "Preconditioned": "pinnlab.training.preconditioning",
+    "RelativeH1": "pinnlab.training.relative_loss",
+    "RelativeL2": "pinnlab.training.relative_loss",
+    "SumOfLosses": "pinnlab.training.relative_loss",
     "ResidualAdaptiveRefinement": "pinnlab.training.retaining_samplers",
     "RetainResampleRelease": "pinnlab.training.retaining_samplers",
     "LayerOuterProducts": "pinnlab.training.row_jacobian",
@@ -335,6 +433,9 @@ _LATER = {
     "Sobol": "pinnlab.training.samplers",
     "Uniform": "pinnlab.training.samplers",
     "UniformGrid": "pinnlab.training.samplers",
+    "Cosine": "pinnlab.training.schedules",
+    "Halving": "pinnlab.training.schedules",
+    "OneCycle": "pinnlab.training.schedules",
     "Sketched": "pinnlab.training.sketching",
     "Soap": "pinnlab.training.soap",
     "SelfScaledBroyden": "pinnlab.training.ssbroyden",

@@ -1,4 +1,4 @@
-"""Problems by name or by file: those that pinnlab ships, and the user's own."""
+"""Problems and families by name or by file: those that pinnlab ships, and the user's own."""
 
 from __future__ import annotations
 
@@ -6,25 +6,36 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
+from pinnlab.family import Family
 from pinnlab.lint import did_you_mean
 from pinnlab.problem import Problem
 
-ATTRIBUTE = "problem"
-SUFFIXES = (".py", ".json")
+PROBLEM, FAMILY = "problem", "family"
 # Beyond this many characters a declaration is no declaration, and reading it would only fill the memory.
 LONGEST_JSON = 20_000_000
+Declared = TypeVar("Declared", Problem, Family)
 
 
 def shipped() -> dict[str, Path]:
     """Name → file of every problem that comes with pinnlab, sorted by name."""
+    return _files(".")
+
+
+def shipped_families() -> dict[str, Path]:
+    """Name → file of every family that comes with pinnlab, sorted by name."""
+    return _files("families")
+
+
+def _files(inside: str) -> dict[str, Path]:
     package = Path(__file__).parent
     folder = next((f for f in (package / "problems", package.parent / "problems") if f.is_dir()), None)
-    files = [] if folder is None else sorted(folder.glob("*.py"))
+    files = [] if folder is None else sorted((folder / inside).glob("*.py"))
     return {file.stem: file for file in files if not file.stem.startswith("_")}
 
 
@@ -41,28 +52,48 @@ def load(text: str) -> Problem:
         ValueError: If no shipped problem has the name, or the file does not declare a problem; one sentence
             with the file, the line and the way out.
     """
-    place, attribute = _parted(text)
-    known = shipped()
+    place, attribute = _parted(text, PROBLEM)
+    file = _file(place, shipped(), PROBLEM, (".py", ".json"))
+    return _from_json(file) if file.suffix == ".json" else _from_module(file, attribute, Problem)
+
+
+def load_family(text: str) -> Family:
+    """The family that a text names.
+
+    Args:
+        text: The name of a shipped family, or a Python file, as for `load`; it is called `family` there if no other
+            name is said.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If no shipped family has the name, or the file does not declare one.
+    """
+    place, attribute = _parted(text, FAMILY)
+    return _from_module(_file(place, shipped_families(), FAMILY, (".py",)), attribute, Family)
+
+
+def _file(place: str, known: Mapping[str, Path], kind: str, suffixes: tuple[str, ...]) -> Path:
+    """The file of a shipped name, or of the user."""
     if place in known:
-        return _from_module(known[place], attribute)
-    if not place.endswith(SUFFIXES):
+        return known[place]
+    if not place.endswith(suffixes):
         raise ValueError(
-            f"there is no problem {place!r}{did_you_mean(place, known)}; shipped are {', '.join(known)}, and a "
-            "problem of your own is a file, such as mine.py or mine.py:wave"
+            f"there is no {kind} {place!r}{did_you_mean(place, known)}; shipped are {', '.join(known)}, and a "
+            f"{kind} of your own is a file, such as mine.py or mine.py:wave"
         )
     file = Path(place)
     if not file.is_file():
-        hint = f"; the shipped problem is called {file.stem}" if file.stem in known else ""
+        hint = f"; the shipped {kind} is called {file.stem}" if file.stem in known else ""
         raise FileNotFoundError(f"{place}: there is no such file{hint}")
-    return _from_json(file) if file.suffix == ".json" else _from_module(file, attribute)
+    return file
 
 
-def _parted(text: str) -> tuple[str, str]:
+def _parted(text: str, otherwise: str) -> tuple[str, str]:
     """File or name, and the attribute; a colon that belongs to the path, as on Windows, stays there."""
     place, colon, attribute = text.rpartition(":")
     if colon and attribute.isidentifier():
         return place, attribute
-    return text, ATTRIBUTE
+    return text, otherwise
 
 
 def _from_json(file: Path) -> Problem:
@@ -77,17 +108,19 @@ def _from_json(file: Path) -> Problem:
         raise ValueError(f"{file}: {error}") from None
 
 
-def _from_module(file: Path, attribute: str) -> Problem:
+def _from_module(file: Path, attribute: str, kind: type[Declared]) -> Declared:
     module = _executed(file)
-    problems = [name for name, value in vars(module).items() if isinstance(value, Problem)]
+    name = kind.__name__
+    known = [n for n, value in vars(module).items() if isinstance(value, kind)]
     found = getattr(module, attribute, None)
-    if isinstance(found, Problem):
+    if isinstance(found, kind):
         return found
-    there = f"; say {file}:{problems[0]}" if len(problems) == 1 else f"; its problems are {', '.join(problems)}"
-    way_out = there if problems else "; write problem = Problem(…) in it"
+    several = {"Problem": "problems", "Family": "families"}[name]
+    there = f"; say {file}:{known[0]}" if len(known) == 1 else f"; its {several} are {', '.join(known)}"
+    way_out = there if known else f"; write {name.lower()} = {name}(…) in it"
     if attribute in vars(module):
-        raise ValueError(f"{file}: {attribute} is a {type(found).__name__} and no Problem{way_out}")
-    raise ValueError(f"{file}: it has no {attribute!r}{did_you_mean(attribute, problems)}{way_out}")
+        raise ValueError(f"{file}: {attribute} is a {type(found).__name__} and no {name}{way_out}")
+    raise ValueError(f"{file}: it has no {attribute!r}{did_you_mean(attribute, known)}{way_out}")
 
 
 def _executed(file: Path) -> ModuleType:

@@ -1,4 +1,4 @@
-"""The command line: `pinnlab list | show | solve | compare | info | plot | export`."""
+"""The command line: `pinnlab list | show | solve | compare | info | plot | export | data | train | evaluate`."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ from pinnlab.commands.arguments import (
     sizes_of_text,
     solver_of_text,
 )
+from pinnlab.commands.operators import data, evaluate, train
 from pinnlab.commands.terminal import (
     FAILED,
     MISSED,
@@ -392,6 +393,10 @@ def export(
     written = writers[to](file, target)
     many = f" and {len(written) - 1} files that it lists" if len(written) > 1 else ""
     say(f"written {written[-1]}{many}")
+
+
+for command in (data, train, evaluate):
+    app.command()(command)
 
 
 def main() -> None:

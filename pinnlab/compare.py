@@ -297,7 +297,8 @@ def _truth(problem: Problem, given: Solution | Field | None, rtol: float) -> tup
 
 
 def _require_same(problem: Problem, solution: Solution, what: str) -> None:
-    if solution.problem.sha256 != problem.sha256:
+    # A problem that holds functions known through their values has no digest, but equals itself.
+    if solution.problem != problem and solution.problem.sha256 != problem.sha256:
         raise ValueError(
             f"compare {problem.name!r}: {what} solves another problem, {solution.problem.name!r} with "
             f"{', '.join(f'{p.name} = {p.value}' for p in solution.problem.parameters) or 'no parameters'}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,14 +12,14 @@ import sympy as sp
 
 from pinnlab.lint import did_you_mean
 from pinnlab.problem import Problem
-from pinnlab.symbols import Parameter
+from pinnlab.symbols import Expr, Parameter
 
 
 class Distribution(Protocol):
     """Anything that draws one value: `scipy.stats` frozen distributions, or an object with the same method.
 
-    A value is a number, or, for a parameter that stands for an initial or forcing function, a sympy expression of
-    the coordinates.
+    A value is a number, or, for a parameter that stands for an initial or forcing function, an expression of the
+    coordinates, as those of `pinnlab.random_functions` draw it.
     """
 
     def rvs(self, *, random_state: np.random.Generator) -> Any:
@@ -30,10 +31,13 @@ class Distribution(Protocol):
 class Family:
     """A problem whose parameters follow distributions.
 
+    Member i depends on the seed and on i alone, so that a sample can be split over processes, resumed and made longer.
+
     Args:
         problem: The declaration; its own parameter values are one member.
         distributions: Parameter of the problem → distribution, `{nu: scipy.stats.loguniform(1e-3, 1e-1)}`.  Initial
-            and forcing functions are parameters too: `f = parameter("f", sympy.sin(x))`.
+            functions, coefficients, forcing and boundary data are parameters too:
+            `f = parameter("f", sympy.sin(x))`.
 
     Raises:
         ValueError: If a key is no parameter of the problem, or a value has no `rvs`.
@@ -59,14 +63,39 @@ class Family:
                     f"of scipy.stats have, got {distribution!r}"
                 )
 
-    def member(self, **values: Any) -> Problem:
-        """The problem with given values of its parameters."""
-        return self.problem.with_parameters(**values)
+    @property
+    def things(self) -> tuple[str, ...]:
+        """The names of what is random, in the order of the distributions."""
+        return tuple(p.name for p in self.distributions)
 
-    def sample(self, n: int, rng: np.random.Generator) -> list[Problem]:
-        """Draw n members."""
-        return [self.member(**self._draw(rng)) for _ in range(n)]
+    def draw(self, index: int, seed: int = 0) -> dict[str, Expr | float]:
+        """The random values of one member, by name.
 
-    def _draw(self, rng: np.random.Generator) -> dict[str, Any]:
+        Raises:
+            ValueError: If index or seed is no whole number from 0 on.
+        """
+        for name, value in (("index", index), ("seed", seed)):
+            if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:
+                raise ValueError(
+                    f"Family of {self.problem.name!r}: {name} = {value!r}; give a whole number from 0 on, since a "
+                    "member depends on (seed, index) alone"
+                )
+        rng = np.random.default_rng([seed, index])
         drawn = {p.name: d.rvs(random_state=rng) for p, d in self.distributions.items()}
         return {name: value if isinstance(value, sp.Basic) else float(value) for name, value in drawn.items()}
+
+    def member(self, index: int, seed: int = 0) -> Problem:
+        """Member `index` of the sample with this seed.
+
+        Raises:
+            ValueError: If index or seed is no whole number from 0 on.
+        """
+        return self.problem.with_parameters(**self.draw(index, seed))
+
+    def sample(self, n: int, seed: int = 0) -> list[Problem]:
+        """The first n members of the sample with this seed.
+
+        Raises:
+            ValueError: If the seed is no whole number from 0 on.
+        """
+        return [self.member(index, seed) for index in range(n)]

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import sympy as sp
-import torch
 
 from pinnlab.symbols import Expr
 
@@ -123,16 +122,19 @@ class Known(sp.Function):
         return tuple(int(n) for n in self.args[2].args)
 
     def values(self, *columns: Any) -> Any:
-        """The values at arguments given as numbers, numpy arrays (n,) or torch tensors (n,); no gradient by them."""
+        """The values at arguments given as numbers, numpy arrays or torch tensors of any shape; no gradient by them."""
+        # Imported here, or declarations, which may hold such a function, would load it.
+        import torch
+
         like = next((c for c in columns if isinstance(c, torch.Tensor)), None)
         plain = [c.detach().cpu().numpy() if isinstance(c, torch.Tensor) else c for c in columns]
         spread = np.broadcast_arrays(*(np.asarray(c, float) for c in plain))
-        points = np.stack([np.atleast_1d(c) for c in spread], axis=1)
+        points = np.stack([c.ravel() for c in spread], axis=1)
         known = self.args[0].held.derivative(self.orders)
-        found = known(points)[:, int(self.args[1])] if len(points) else np.zeros(0)
+        found = (known(points)[:, int(self.args[1])] if len(points) else np.zeros(0)).reshape(spread[0].shape)
         if like is not None:
             return torch.as_tensor(found, dtype=like.dtype, device=like.device)
-        return found if spread[0].ndim else float(found[0])
+        return found if spread[0].ndim else float(found)
 
     def _eval_is_real(self) -> bool:
         return True

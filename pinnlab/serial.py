@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.functions.elementary.piecewise import ExprCondPair
@@ -18,7 +19,9 @@ from pinnlab.domain.evolution import Evolution, TimeInterval
 from pinnlab.domain.mesh_domain import MeshDomain
 from pinnlab.domain.shape import Shape
 from pinnlab.domain.shapes import Ball, Disk, Polygon
+from pinnlab.known import Holder, Known
 from pinnlab.meshing.packed import pack, unpack
+from pinnlab.random_functions import Cosines, Series, Waves
 from pinnlab.symbols import Normal, NormalDerivative, OutwardFlux, Parameter, Rate, UnknownFunction, unknown_function
 
 SCHEMA = 1
@@ -28,6 +31,8 @@ MAX_NODES = 200_000
 MAX_DIGITS = 400
 MAX_EXPONENT = 1000
 MAX_NAME = 200
+# Derivatives of series.
+MAX_DERIVATIVE = 20
 
 _FUNCTIONS: dict[str, Any] = {
     f.__name__: f
@@ -87,6 +92,8 @@ def encode(e: Any) -> Any:
         return ["UnknownFunction", e.name, [list(b) for b in e.bounds], *map(encode, e.arguments)]
     if isinstance(e, sp.Piecewise):
         return ["Piecewise", *([encode(a.expr), encode(a.cond)] for a in e.args)]
+    if isinstance(e, Known) and isinstance(e.args[0].held, Series):
+        return ["Series", *_encoded_series(e.args[0]), list(e.orders), *map(encode, e.arguments)]
     name = type(e).__name__
     if name in _OPERATIONS or name in _FUNCTIONS:
         return [name, *map(encode, e.args)]
@@ -99,6 +106,8 @@ class Decoder:
     def __init__(self, parameters: dict[str, Parameter] | None = None) -> None:
         self.parameters = parameters or {}
         self._nodes = 0
+        # Functions that are known from the same series are equal, and can cancel.
+        self._series: dict[str, Holder] = {}
 
     def __call__(self, node: Any, depth: int = 0) -> Any:
         """The expression that a node stands for.
@@ -147,6 +156,8 @@ class Decoder:
         if kind == "UnknownFunction":
             bounds = [(float(a), float(b)) for a, b in rest[1]]
             return unknown_function(_identifier(rest[0]), *map(sub, rest[2:]), bounds=bounds)
+        if kind == "Series":
+            return self._known(rest[:4], rest[4], [sub(a) for a in rest[5:]])
         if kind == "Piecewise":
             return sp.Piecewise(*(ExprCondPair(sub(a), sub(c)) for a, c in rest), evaluate=False)
         if kind in _OPERATIONS:
@@ -154,6 +165,42 @@ class Decoder:
         if kind in _FUNCTIONS:
             return _bounded(_FUNCTIONS[kind](*map(sub, rest), evaluate=False))
         raise ValueError(f"problem JSON: unknown node type {kind[:40]!r}")
+
+    def _known(self, described: list[Any], orders: Any, arguments: list[Any]) -> Known:
+        key = json.dumps(described)
+        if key not in self._series:
+            self._series[key] = _decoded_series(*described)
+        holder = self._series[key]
+        if not isinstance(orders, list) or any(type(n) is not int or not 0 <= n <= MAX_DERIVATIVE for n in orders):
+            raise ValueError(f"problem JSON: {_short(orders)} are not orders of differentiation")
+        if not len(orders) == len(arguments) == len(described[1]):
+            raise ValueError(f"problem JSON: the series {holder.name} needs an order and an argument per coordinate")
+        return Known(holder, sp.Integer(0), sp.Tuple(*map(sp.Integer, orders)), *arguments)
+
+
+_BASES = {kind.__name__: kind for kind in (Cosines, Waves)}
+
+
+def _encoded_series(holder: Holder) -> list[Any]:
+    """Name, bases, shape and coefficients of a function known as a series."""
+    series = holder.held
+    assert isinstance(series, Series)  # the caller has looked
+    for basis in series.bases:
+        if type(basis) not in _BASES.values():
+            raise ValueError(f"{holder.name} cannot be stored: {type(basis).__name__} is not a basis of declarations")
+    bases = [[type(b).__name__, b.lower, b.upper] for b in series.bases]
+    return [holder.name, bases, list(series.coefficients.shape), series.coefficients.ravel().tolist()]
+
+
+def _decoded_series(name: Any, bases: Any, shape: Any, coefficients: Any) -> Holder:
+    found = tuple(_BASES[kind](float(a), float(b)) for kind, a, b in bases)
+    if len(found) != len(shape) or not all(b.lower < b.upper for b in found):
+        raise ValueError(f"problem JSON: the bases {_short(bases)} of a series do not fit its shape {_short(shape)}")
+    values = np.array(coefficients, float).reshape(shape)
+    odd = [type(b) is not Waves or n % 2 == 1 for b, n in zip(found, shape, strict=True)]
+    if not np.isfinite(values).all() or not values.size or not all(odd):
+        raise ValueError(f"problem JSON: the coefficients of the series {_short(name)} are not finite, or too few")
+    return Holder(_identifier(name), Series(found, values))
 
 
 def encode_domain(domain: Domain) -> Any:

@@ -26,6 +26,30 @@ def describe(value: Any) -> Any:
     return str(value)
 
 
+def rebuild(described: Any, known: Mapping[str, type]) -> Any:
+    """The inverse of `describe` for dataclasses of numbers, texts, tuples and such dataclasses.
+
+    Args:
+        described: What `describe` gave, or what JSON made of it; lists become tuples.
+        known: Name → dataclass.  Nothing else can be made.
+
+    Raises:
+        ValueError: If a name or field is unknown, or the settings are refused.
+    """
+    if isinstance(described, list | tuple):
+        return tuple(rebuild(value, known) for value in described)
+    if not isinstance(described, Mapping):
+        return described
+    if "type" not in described:
+        raise ValueError(f"settings {str(described)[:80]}: they do not say their type")
+    kind = _lookup(str(described["type"]), known)
+    fields = {name: rebuild(value, known) for name, value in described.items() if name != "type"}
+    try:
+        return kind(**fields)
+    except TypeError as error:
+        raise ValueError(f"{kind.__name__} rejects these settings: {error}") from None
+
+
 def parse(text: str, known: Mapping[str, Callable[..., Any]]) -> Any:
     """Settings from one line, such as `etdrk4`, `etdrk4:points=128,steps=400` or `pinn:network=Mlp(width=40)`.
 

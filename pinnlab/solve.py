@@ -1,35 +1,24 @@
-"""The one loop that runs every solver: clock, history, checkpoints, monitors, non-finite guard."""
+"""A problem and a solver in, a solution out."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
 import os
-import re
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 
-from pinnlab.admissible import is_number, is_whole
-from pinnlab.errors import SolveFailed, UnsupportedProblem
+from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import Field
-from pinnlab.files import checkpoint as files
 from pinnlab.problem import Problem
+from pinnlab.run import Keeper, Limits, Reached, Run, ranks_agree, require_run_seed
 from pinnlab.settings import describe
 from pinnlab.solution import Solution
-from pinnlab.solver import Method, Solver, Status
+from pinnlab.solver import Method, Solver
 from pinnlab.training.ranks import Ranks
-
-# A checkpoint is written after the first step, then whenever this many seconds have passed, but so seldom that
-# writing takes at most this share of the time.
-CHECKPOINT_SECONDS = 5.0
-CHECKPOINT_SHARE = 0.05
 
 
 class Interrupted(KeyboardInterrupt):
@@ -45,7 +34,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 @dataclass(frozen=True)
-class Progress:
+class Progress(Reached):
     """What a monitor sees after a step.
 
     Attributes:
@@ -55,9 +44,6 @@ class Progress:
         field: Gives the current answer when called.
     """
 
-    step: int
-    seconds: float
-    scalars: Mapping[str, float]
     field: Callable[[], Field]
 
 
@@ -102,31 +88,33 @@ def solve(
     """
     if not isinstance(solver, Solver):
         raise ValueError(f"solve: solver must be the settings of a method such as Etdrk4(points=64), got {solver!r}")
-    if not is_whole(seed) or seed < 0:
-        raise ValueError(f"solve: seed = {seed!r}; give a whole number from 0 on")
-    for name, budget in (("max_steps", max_steps), ("max_seconds", max_seconds)):
-        if budget is not None and not (is_number(budget) and budget >= 0):
-            raise ValueError(f"solve: {name} = {budget!r}; give a number from 0 on, or None for no such budget")
+    require_run_seed("solve", seed)
+    limits = Limits(max_steps, max_seconds)
+    limits.require_sensible("solve")
     if resume and checkpoint is None:
         raise ValueError("solve: resume=True needs checkpoint=FILE")
     chosen = resolve_device(device)
     with solver.running(chosen):
         method = _compiled(problem, solver, chosen, device == "auto")
-        run = _Run(method, method.init(seed))
-        keeper = None if checkpoint is None else _Keeper(checkpoint, _identity(problem, solver, seed))
+        run = Run(method, method.init(seed))
+        keeper = None if checkpoint is None else Keeper(checkpoint, _identity(problem, solver, seed))
         # Rank 0 may still be writing the checkpoint of the call before, which the others are not to read.
         method.ranks.agreed_number(0)
-        if resume and checkpoint is not None and keeper is not None and os.path.exists(checkpoint):
+        if resume and keeper is not None:
             keeper.restore(run)
         if method.ranks.size > 1:
             _require_one_run(method.ranks, problem, solver, [seed, max_steps, max_seconds, run.step])
+
+        def seen(step: int, seconds: float, scalars: Mapping[str, float], state: Any) -> Progress:
+            return Progress(step, seconds, scalars, partial(method.field, state))
+
         try:
-            _loop(run, max_steps, max_seconds, keeper, monitors)
+            run.proceed(limits, keeper, monitors, seen)
         except KeyboardInterrupt:
             if not run.step:
                 raise
-            raise Interrupted(run.solution(problem, solver, seed)) from None
-        return run.solution(problem, solver, seed)
+            raise Interrupted(_solution(run, method, problem, solver, seed)) from None
+        return _solution(run, method, problem, solver, seed)
 
 
 def _identity(problem: Problem, solver: Solver, seed: int) -> dict[str, object]:
@@ -136,12 +124,7 @@ def _identity(problem: Problem, solver: Solver, seed: int) -> dict[str, object]:
 def _require_one_run(ranks: Ranks, problem: Problem, solver: Solver, numbers: Sequence[float | None]) -> None:
     """Refuse to mix runs: ranks that differ in what they were asked for, or in where their checkpoint stands."""
     told = [_formulas(problem), describe(solver), *(None if n is None else float(n) for n in numbers)]
-    # Objects that do not say what they are print their addresses, which are each process's own.
-    text = re.sub(r" at 0x[0-9a-f]+", "", json.dumps(told))
-    # Six bytes are a number that a float holds exactly.
-    mine = float(int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big"))
-    others = ranks.summed(torch.tensor(abs(mine - ranks.agreed_number(mine)), device=ranks.device))
-    if float(others):
+    if not ranks_agree(ranks, told):
         raise ValueError(
             "solve: the ranks differ in problem, solver, seed, budget or the step of their checkpoint; give all of "
             "them the same and a checkpoint that all can read, or start independent runs without torchrun"
@@ -183,118 +166,17 @@ def _compiled(problem: Problem, solver: Solver, chosen: torch.device, elsewhere:
         return solver.compile(problem, torch.device("cpu"))
 
 
-@dataclass
-class _Run:
-    """A run in progress: the state, the clock, and the rows of the history."""
-
-    method: Method[Any]
-    state: Any
-    step: int = 0
-    seconds: float = 0.0
-    status: Status = Status.RUNNING
-    failure: str = ""
-    rows: list[dict[str, float]] = field(default_factory=list)
-
-    def columns(self) -> dict[str, np.ndarray]:
-        names = dict.fromkeys(name for row in self.rows for name in row)
-        return {name: np.array([row.get(name, math.nan) for row in self.rows]) for name in names}
-
-    def solution(self, problem: Problem, solver: Solver, seed: int) -> Solution:
-        return Solution(
-            problem=problem,
-            solver=solver,
-            field=self.method.field(self.state),
-            status=self.status,
-            seconds=self.seconds,
-            history=self.columns(),
-            seed=seed,
-            device=str(self.method.device),
-            dtype=self.method.dtype,
-            failure=self.failure,
-            note=self.method.note(self.state),
-        )
-
-
-def _loop(
-    run: _Run,
-    max_steps: int | None,
-    max_seconds: float | None,
-    keeper: _Keeper | None,
-    monitors: Sequence[Monitor],
-) -> None:
-    run.status = run.method.status(run.state)
-    while run.status is Status.RUNNING and not _spent(run, max_steps, max_seconds):
-        start = time.perf_counter()
-        failure = None
-        try:
-            # Non-finite numbers are this loop's business; numpy's warnings would only repeat it.
-            with np.errstate(all="ignore"):
-                state, scalars = run.method.step(run.state)
-        except SolveFailed as error:
-            failure, scalars = str(error), {}
-        # One clock for all ranks, or they would not stop together.
-        run.seconds = run.method.ranks.agreed_number(run.seconds + time.perf_counter() - start)
-        bad = [name for name, value in scalars.items() if not math.isfinite(value)]
-        if failure is not None or bad:
-            run.status = Status.DIVERGED
-            run.failure = failure or f"{', '.join(bad)} became non-finite in step {run.step + 1}"
-            break
-        run.state, run.step = state, run.step + 1
-        row = {"step": run.step, "seconds": run.seconds, **scalars}
-        answer = partial(run.method.field, state)
-        for monitor in monitors:
-            progress = Progress(run.step, run.seconds, scalars, answer)
-            found = dict(monitor(progress) or {})
-            row, scalars = row | found, scalars | found
-        run.rows.append(row)
-        run.status = run.method.status(run.state)
-        if keeper is not None:
-            keeper.after_step(run)
-    if keeper is not None:
-        keeper.save(run)
-
-
-def _spent(run: _Run, max_steps: int | None, max_seconds: float | None) -> bool:
-    return (max_steps is not None and run.step >= max_steps) or (max_seconds is not None and run.seconds >= max_seconds)
-
-
-class _Keeper:
-    """Writes and reads the checkpoint of one run."""
-
-    def __init__(self, path: str | os.PathLike[str], identity: Mapping[str, object]) -> None:
-        self._path = path
-        self._identity = dict(identity)
-        self._due = 0.0
-
-    def after_step(self, run: _Run) -> None:
-        if time.monotonic() >= self._due:
-            self.save(run)
-
-    def save(self, run: _Run) -> None:
-        if run.method.ranks.number:
-            return
-        start = time.monotonic()
-        columns = run.columns()
-        extra = {"identity": self._identity, "step": run.step, "seconds": run.seconds, "history": columns}
-        files.save(self._path, run.state, extra)
-        now = time.monotonic()
-        self._due = now + max(CHECKPOINT_SECONDS, (now - start) / CHECKPOINT_SHARE)
-
-    def restore(self, run: _Run) -> None:
-        """Put the stored state into a run.
-
-        Raises:
-            ValueError: If the checkpoint belongs to another problem, solver or seed.
-        """
-        state, extra = files.load(self._path, run.state)
-        stored = extra.get("identity", {})
-        for key, value in self._identity.items():
-            if stored.get(key) != value:
-                raise ValueError(
-                    f"checkpoint {os.fspath(self._path)}: it belongs to another {key} ({str(stored.get(key))[:80]}); "
-                    "resume with the same problem, settings and seed, or name another file"
-                )
-        run.state, run.step, run.seconds = state, int(extra["step"]), float(extra["seconds"])
-        columns = extra["history"]
-        n = len(next(iter(columns.values()), ()))
-        run.rows = [{k: float(v[i]) for k, v in columns.items() if not math.isnan(v[i])} for i in range(n)]
+def _solution(run: Run[Any], method: Method[Any], problem: Problem, solver: Solver, seed: int) -> Solution:
+    return Solution(
+        problem=problem,
+        solver=solver,
+        field=method.field(run.state),
+        status=run.status,
+        seconds=run.seconds,
+        history=run.columns(),
+        seed=seed,
+        device=str(method.device),
+        dtype=method.dtype,
+        failure=run.failure,
+        note=method.note(run.state),
+    )

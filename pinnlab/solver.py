@@ -29,20 +29,16 @@ class Status(enum.Enum):
     DIVERGED = "diverged"
 
 
-class Method(abc.ABC, Generic[State]):
-    """A solver compiled for one problem: the static part, never checkpointed.
+class Iteration(abc.ABC, Generic[State]):
+    """Work that is done step by step from one state to the next: the static part, never checkpointed.
 
     `State` is a dataclass of arrays, tensors, numbers, strings, random generators and lists or dictionaries of
     these; it is all that a checkpoint holds.
 
     Attributes:
-        device: Where the arithmetic runs.
-        dtype: Its floating-point type.
         ranks: The processes that take its steps together.
     """
 
-    device: torch.device = CPU
-    dtype: str = "float64"
     ranks: Ranks = ALONE
 
     @abc.abstractmethod
@@ -59,6 +55,18 @@ class Method(abc.ABC, Generic[State]):
     @abc.abstractmethod
     def status(self, state: State) -> Status:
         """Whether another `step` is wanted."""
+
+
+class Method(Iteration[State]):
+    """A solver compiled for one problem.
+
+    Attributes:
+        device: Where the arithmetic runs.
+        dtype: Its floating-point type.
+    """
+
+    device: torch.device = CPU
+    dtype: str = "float64"
 
     @abc.abstractmethod
     def field(self, state: State) -> Field:
@@ -103,6 +111,14 @@ class Refinable(Solver):
     @abc.abstractmethod
     def finer_in_time(self, problem: Problem) -> Self | None:
         """The solver at the next resolution in time, or None if there is nothing to refine or no room left."""
+
+    def coarser(self, problem: Problem) -> Self | None:
+        """A solver at a lower resolution in space and time, at about half the cost or less, or None if it has none.
+
+        How far the two answers are apart is an estimate of the error of the coarser one, and so on the safe side for
+        this one.
+        """
+        return None
 
 
 def completed(solver: Solver, problem: Problem, device: torch.device = CPU) -> Field:

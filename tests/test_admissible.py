@@ -36,9 +36,13 @@ NO_SETTINGS = {
     "Grid",
     "MeshField",
     "NeuralFlowMap",
+    "OperatorSolver",
     "Progress",
+    "ResidualLoss",
+    "Signature",
     "Solution",
     "SparseModel",
+    "TrainedOperator",
 }
 # Settings that have no defaults.
 EXAMPLES = {
@@ -50,6 +54,13 @@ EXAMPLES = {
     "Integral": lambda: pinnlab.Integral("u", np.zeros((2, 1)), np.ones(2), 1.0),
     "Layer": lambda: pinnlab.Layer("x", 0.0, 0.1),
     "Matern": lambda: pinnlab.Matern(1.0),
+    "NeumannField": lambda: pinnlab.NeumannField({x: (0, 1)}, 2.0, 3.0),
+    "OperatorLearning": lambda: pinnlab.OperatorLearning(pinnlab.Fno()),
+    "PeriodicField": lambda: pinnlab.PeriodicField({x: (0, 1)}, 2.0, 3.0),
+    "SumOfLosses": lambda: pinnlab.SumOfLosses((1.0,), (pinnlab.RelativeL2(),)),
+    "TravellingSines": lambda: pinnlab.TravellingSines(t, {x: (0, 1)}),
+    "TwoPhase": lambda: pinnlab.TwoPhase(pinnlab.NeumannField({x: (0, 1)}, 2.0, 3.0)),
+    "WindowedSines": lambda: pinnlab.WindowedSines({x: (0, 1)}),
     "ModifiedSinglyTase": lambda: pinnlab.ModifiedSinglyTase(2, 0.1),
     "MultiStage": lambda: pinnlab.MultiStage(pinnlab.Mlp(), torch.zeros(3), pinnlab.Mlp(), (1.0,), (1.0,)),
     "Observations": lambda: pinnlab.Observations([[0.0]], [1.0], 0.1),

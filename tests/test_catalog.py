@@ -8,7 +8,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from pinnlab.catalog import load, shipped
+from pinnlab.catalog import load, load_family, shipped, shipped_families
 
 DECLARATION = """
 import sympy as sp
@@ -139,3 +139,21 @@ def test_what_a_file_defines_stays_usable_after_loading(write):
     exact = "SCALE = 2.0\ndef exact(points): return SCALE * points[:, :1]\n"
     path = write(exact + declaration().replace("time=t,", "time=t, reference=exact,"))
     assert load(path).reference(np.ones((3, 2))).tolist() == [[2.0], [2.0], [2.0]]
+
+
+def test_every_shipped_family_is_loaded_and_can_be_sampled():
+    assert {"burgers", "darcy", "heat"} <= set(shipped_families())
+    for name in shipped_families():
+        first, again = (load_family(name).member(0, 5) for _ in range(2))
+        assert {p.name for p in first.parameters} >= set(load_family(name).things)
+        assert [str(c.residual) for c in first.conditions] == [str(c.residual) for c in again.conditions]
+
+
+def test_a_file_without_a_family_says_what_it_has(write):
+    path = write(declaration())
+    with pytest.raises(ValueError, match=r"it has no 'family'; write family = Family"):
+        load_family(path)
+    with pytest.raises(ValueError, match="problem is a Problem and no Family"):
+        load_family(path + ":problem")
+    with pytest.raises(ValueError, match=r"no family 'burger' \(did you mean 'burgers'"):
+        load_family("burger")

@@ -32,6 +32,7 @@ from pinnlab.calibration import SCORES
 from pinnlab.compare import LEVELS, Comparison, ErrorMonitor, Row
 from pinnlab.field import ExactField, Field
 from pinnlab.integral import Integral
+from pinnlab.known import known
 from pinnlab.metrics import METRICS, relative_l2
 from pinnlab.solution import ErrorBound, Solution
 from pinnlab.solve import Progress
@@ -349,3 +350,15 @@ def test_a_coverage_that_the_reference_leaves_open_tells_why(polynomials):
 def test_a_failed_run_has_no_scores(polynomials):
     fallen = replace(random_decay(polynomials), status=Status.DIVERGED, failure="it fell over")
     assert not {r.metric for r in compare(DECAY, {"gp": fallen}).rows} & set(SCORES)
+
+
+def test_a_problem_without_a_digest_is_compared_with_its_own_reference():
+    class One:
+        def derivative(self, orders):
+            return lambda points: np.full((len(points), 1), float(not any(orders)))
+
+    source = known("one", One(), 0, t)
+    problem = Problem("driven", [D(u, t) - source], [u], Box({t: (0, 1)}), [initial(u, 1)], t)
+    found = compare(problem, {"halving": Halving(3)}, reference=with_error(0.0, 1e-9, problem))
+    value = next(r for r in found.rows if r.metric == "relative_l2").value
+    assert value == pytest.approx(1 / 8)

@@ -60,6 +60,11 @@ def test_noisy_values_tell_a_coefficient_and_an_end_that_is_not_known(tmp_path):
         assert 0.005 < file["u_std"][-1] < 0.05
 
 
+def test_an_operator_answers_for_members_that_it_has_not_seen(tmp_path):
+    assert load("07_learn_an_operator").main(tmp_path) < 6e-3
+    assert {f.name for f in tmp_path.iterdir()} == {"heat.hdf", "operator"}
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("[0-9]*.py")), ids=lambda path: path.stem)
 def test_an_example_is_at_most_sixty_lines(path):
     assert len(path.read_text().splitlines()) <= 60

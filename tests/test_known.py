@@ -101,6 +101,15 @@ def test_two_sources_with_one_memory_do_not_mix() -> None:
         np.testing.assert_array_equal(source.derivative((0, 0))(points), expected)
 
 
+def test_values_have_the_shape_of_what_they_are_asked_at() -> None:
+    f, grid = known("f", wave(), 0, t, x), np.linspace(0, 1, 6).reshape(2, 3)
+    expected = np.sin(grid - 0.5)
+    np.testing.assert_allclose(f.values(0.5, grid), expected, atol=1e-12)
+    found = f.values(0.5, torch.as_tensor(grid))
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-12)
+    assert isinstance(f.values(0.5, 0.25), float)
+
+
 def test_the_oldest_values_are_let_go() -> None:
     counted, memory = Counted(), Memory(limit=4)
     values = Remembered(counted, memory).derivative((0,))

@@ -5,12 +5,16 @@ import json
 import time
 import warnings
 
+import numpy as np
 import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pinnlab import Box, D, Problem, TimeInterval, dirichlet, flux, initial, neumann, normal, parameter
+from pinnlab.forms.evaluate import on_points
+from pinnlab.known import known
+from pinnlab.random_functions import NeumannField, PeriodicField, TwoPhase
 from pinnlab.serial import MAX_DEPTH, Decoder, decode_domain, encode, encode_domain
 from pinnlab.symbols import unknown_function
 
@@ -428,5 +432,82 @@ def test_unknown_functions_are_kept_with_their_bounds():
     ],
 )
 def test_malformed_unknown_functions_are_refused(node):
+    with pytest.raises(ValueError, match="problem JSON"):
+        Decoder()(node)
+
+
+def drawn(seed=0):
+    """A random field of a box."""
+    field = PeriodicField({x: (0, 1), y: (0, 2)}, alpha=2, tau=5, modes=3)
+    return field.rvs(random_state=np.random.default_rng(seed))
+
+
+def test_random_fields_are_kept_with_their_derivatives():
+    expression = drawn().diff(x, 2) * drawn().subs(y, 1) + x
+    at = {x: sp.Float(0.3), y: sp.Float(1.7)}
+    assert float(again(expression).subs(at).evalf()) == float(expression.subs(at).evalf())
+    assert encode(again(expression)) == encode(expression)
+
+
+def test_phases_of_random_fields_are_kept():
+    phases = TwoPhase(NeumannField({x: (0, 1), y: (0, 1)}, alpha=2, tau=3, modes=2))
+    a = phases.rvs(random_state=np.random.default_rng(0))
+    points = np.random.default_rng(1).random((50, 2))
+    before, after = (on_points([e], (x, y))(points) for e in (a, again(a)))
+    np.testing.assert_array_equal(before, after)
+    assert set(before.ravel()) == {4.0, 12.0}
+
+
+def test_the_same_random_field_is_one_function_after_reading():
+    field = drawn()
+    decode = Decoder()
+    assert decode(encode(field)) - decode(encode(field)) == 0
+    assert decode(encode(field)) - decode(encode(drawn(1))) != 0
+
+
+def test_problems_with_random_fields_have_an_identity():
+    domain = TimeInterval(t, 0, 1) * Box({x: (0, 1), y: (0, 2)}, periodic=[x, y])
+    v = sp.Function("v")(t, x, y)
+    ours, other = (
+        Problem("p", [D(v, t) - D(v, x, 2)], [v], domain, [initial(v, drawn(seed))], time=t) for seed in (0, 1)
+    )
+    back = Problem.from_json(ours.to_json())
+    assert back.sha256 == ours.sha256 != other.sha256
+
+
+def test_other_functions_known_by_values_are_not_stored():
+    class Zero:
+        def derivative(self, orders):
+            return lambda points: np.zeros((len(points), 1))
+
+    with pytest.raises(ValueError, match="cannot be stored: Known is not a node type"):
+        encode(known("f", Zero(), 0, x))
+
+
+SERIES = ["Series", "a", [["Cosines", 0, 1]], [2], [1.0, 2.0], [0], ["Symbol", "x", "real"]]
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (1, "a/b"),
+        (2, [["Sines", 0, 1]]),
+        (2, [["Cosines", 1, 0]]),
+        (2, []),
+        (2, [["Waves", 0, 1]]),
+        (3, [3]),
+        (3, [2, 1]),
+        (4, [1.0, float("nan")]),
+        (4, "no"),
+        (5, [-1]),
+        (5, [0, 0]),
+        (5, [1000]),
+        (6, ["Symbol"]),
+    ],
+)
+def test_malformed_series_are_refused(place, value):
+    assert float(Decoder()(SERIES).subs(x, 0).evalf()) == pytest.approx(1 + 2 * 2**0.5)
+    node = [*SERIES]
+    node[place] = value
     with pytest.raises(ValueError, match="problem JSON"):
         Decoder()(node)

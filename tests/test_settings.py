@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from pinnlab import Adam, Chebyshev, Etdrk4, Hard, LevenbergMarquardt, MethodOfLines, Mlp, Pinn, Radau, Tanh
-from pinnlab.settings import describe, parse
+from pinnlab.settings import describe, parse, rebuild
 from pinnlab.support import shipped_solvers
+from pinnlab.training.combination import Sum
 
 KNOWN = {
     "etdrk4": Etdrk4,
@@ -137,3 +138,24 @@ def test_a_line_that_says_nothing_sensible_is_refused_in_one_sentence(text, mess
 def test_nothing_but_known_constructors_is_called(text):
     with pytest.raises(ValueError, match=r"pinn|there is no"):
         parse(text, KNOWN)
+
+
+def test_described_settings_are_rebuilt_also_after_json():
+    known = {"Adam": Adam, "Sum": Sum}
+    adam = Adam(steps=7, decay=0.5)
+    assert rebuild(describe(adam), known) == rebuild(json.loads(json.dumps(describe(adam))), known) == adam
+    assert rebuild([1, ["a", None]], {}) == (1, ("a", None))
+
+
+@pytest.mark.parametrize(
+    ("described", "message"),
+    [
+        ({"type": "Popen"}, "there is no 'Popen'"),
+        ({"steps": 3}, "do not say their type"),
+        ({"type": "Adam", "paces": 3}, "Adam rejects these settings"),
+        ({"type": "Adam", "steps": 0}, "steps = 0"),
+    ],
+)
+def test_settings_that_cannot_be_rebuilt_are_refused(described, message):
+    with pytest.raises(ValueError, match=message):
+        rebuild(described, {"Adam": Adam})

@@ -97,7 +97,7 @@ def fake_clock(monkeypatch, tick):
     """A clock that moves on by `tick` whenever the loop looks at it."""
     clock = iter(range(0, 10_000, tick))
     fake = SimpleNamespace(perf_counter=lambda: float(next(clock)), monotonic=time.monotonic)
-    monkeypatch.setattr(sys.modules["pinnlab.solve"], "time", fake)
+    monkeypatch.setattr(sys.modules["pinnlab.run"], "time", fake)
     return clock
 
 

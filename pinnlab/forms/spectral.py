@@ -14,10 +14,12 @@ from pinnlab.forms.jet import Jet, JetSymbol, jet_symbols, to_jets
 from pinnlab.forms.linear_split import split
 from pinnlab.forms.pointwise import Pointwise
 from pinnlab.forms.rates import Rates
+from pinnlab.known import Known
 from pinnlab.problem import Problem
 from pinnlab.symbols import Expr
 
-Coefficients = dict[Jet, complex]
+# A number known through its value alone, as one that differs between problems solved together, stays an expression.
+Coefficients = dict[Jet, complex | Expr]
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class SpectralForm:
                 constant, rest = _parted(expression, rates.slaved, problem.name)
                 for jet, c in constant.items():
                     moved = Jet(jet.field, (jet.orders[0], *map(sum, zip(jet.orders[1:], orders, strict=True))))
-                    row[moved] = row.get(moved, 0) + factor * complex(c)
+                    row[moved] = row.get(moved, 0) + factor * _constant(c)
                 if rest != 0:
                     terms.append(Term(i, orders, factor, rest))
         linear = tuple({jet: c for jet, c in row.items() if c != 0} for row in linear)
@@ -180,7 +182,7 @@ def _constraints(rates: Rates, name: str) -> tuple[tuple[Coefficients, ...], tup
     constraints, sources = [], []
     for c in rates.constraints:
         coefficients, nonlinear, source = split(c, name)
-        constant = {j: complex(k) for j, k in coefficients.items() if not k.free_symbols}
+        constant = {j: _constant(k) for j, k in coefficients.items() if not k.free_symbols}
         if nonlinear != 0 or len(constant) < len(coefficients):
             raise UnsupportedProblem(
                 f"the constraint {c} = 0 of {name!r} is not linear with constant coefficients, so it "
@@ -215,6 +217,10 @@ def _contributions(problem: Problem, rates: Rates, i: int) -> list[tuple[tuple[i
         orders = tuple(int(k == axis) for k in range(len(none)))
         parts.append((orders, -1.0 / mass, to_jets(flux, problem.coordinates)))
     return parts
+
+
+def _constant(c: Expr) -> complex | Expr:
+    return c if c.has(Known) else complex(c)
 
 
 def _parted(expression: Expr, slaved: tuple[str, ...], name: str) -> tuple[dict[Jet, Expr], Expr]:

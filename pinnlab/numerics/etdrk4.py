@@ -70,7 +70,7 @@ class Symbol(abc.ABC):
 
 @dataclass(frozen=True)
 class DiagonalSymbol(Symbol):
-    """Fields that L does not couple: `values (fields, modes…)`."""
+    """Fields that L does not couple: `values (fields, modes…)`, or `(batch, fields, modes…)` if L differs."""
 
     values: Tensor
 
@@ -85,7 +85,7 @@ class DiagonalSymbol(Symbol):
 
 @dataclass(frozen=True)
 class MatrixSymbol(Symbol):
-    """Fields that L couples: one matrix per mode, `values (fields, fields, modes…)`."""
+    """Fields that L couples: one matrix per mode, `values (fields, fields, modes…)`, or `(…, batch, modes…)`."""
 
     values: Tensor
 
@@ -96,7 +96,7 @@ class MatrixSymbol(Symbol):
 
     def apply(self, coefficient: Tensor, v: Tensor) -> Tensor:
         """The matrix-vector product, mode by mode."""
-        return torch.einsum("ij...,bj...->bi...", coefficient, v)
+        return torch.einsum("ij...,j...->i...", coefficient, v.transpose(0, 1)).transpose(0, 1)
 
 
 def symbol_of(matrix: Tensor) -> Symbol:
@@ -104,6 +104,14 @@ def symbol_of(matrix: Tensor) -> Symbol:
     m = len(matrix)
     coupled = any(matrix[i, j].abs().max() > 0 for i in range(m) for j in range(m) if i != j)
     return MatrixSymbol(matrix) if coupled else DiagonalSymbol(torch.stack([matrix[i, i] for i in range(m)]))
+
+
+def batched_symbol(matrices: Tensor) -> Symbol:
+    """The symbol of operators L that differ over a batch, `(batch, fields, fields, modes…)`."""
+    symbols = [symbol_of(m) for m in matrices]
+    if all(isinstance(s, DiagonalSymbol) for s in symbols):
+        return DiagonalSymbol(matrices.diagonal(dim1=1, dim2=2).movedim(-1, 1).contiguous())
+    return MatrixSymbol(matrices.movedim(0, 2))
 
 
 def projected_symbol(matrix: Tensor, project: DivergenceFree) -> Symbol:

@@ -73,6 +73,6 @@ class PointwiseTerms:
         return out
 
     def _nodal(self, product: Tensor | float, batch: int) -> Tensor:
-        """A product's values `(batch, n_1, …)`, also where it is one number or the same for all of the batch."""
+        """A product's values `(batch, n_1, …)`, also where it is a number, or the same for all of the batch."""
         values = torch.as_tensor(product, dtype=torch.float64, device=self._modes.device)
-        return values if values.ndim > len(self._modes.shape) else values.expand(batch, *self._modes.shape)
+        return values.expand(batch, *self._modes.shape)

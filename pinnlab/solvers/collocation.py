@@ -20,7 +20,7 @@ from pinnlab.forms.jet import Jet
 from pinnlab.forms.jumps import require_continuous_fluxes
 from pinnlab.forms.pointwise import Pointwise
 from pinnlab.problem import Problem
-from pinnlab.solver import CPU, Method, Refinable, Status, require_cpu, require_known_parameters
+from pinnlab.solver import CPU, Method, Refinable, Solver, Status, completed, require_cpu, require_known_parameters
 
 REFINEMENT = 1.5
 # Newton's method is done when the correction is this small beside the solution, or rounding keeps it from shrinking.
@@ -41,7 +41,7 @@ class CollocationState:
     """The iterate of Newton's method.
 
     Attributes:
-        iteration: Corrections applied so far.
+        iteration: Corrections applied so far; -1 before another solver has given the iterate to start from.
         values: Free values y.
         correction: Size of the last correction, before damping, relative to the iterate; inf before the first.
         previous: That of the one before.
@@ -59,22 +59,27 @@ class Collocation(Refinable):
 
     For steady problems in one to three dimensions with linear Dirichlet, Neumann, Robin or general conditions, and
     periodic axes.  Newton is damped and starts from a smooth function
-    with the boundary data; a problem with several solutions may converge to any.
+    with the boundary data, or from another answer; a problem with several solutions may converge to any.
 
     Args:
         space: `Chebyshev` (smooth solutions, few nodes) or `FiniteDifferences` (many nodes, sparse).
         iterations: Most corrections.
+        start: A solver, such as `OperatorSolver(operator)`, from whose answer Newton starts; solving for it is the
+            first step.  None for a smooth function with the boundary data.
 
     [1] L. N. Trefethen, Spectral Methods in MATLAB, SIAM (2000).
     """
 
     space: Discretization = field(default_factory=Chebyshev)
     iterations: int = 50
+    start: Solver | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.space, Discretization):
             raise ValueError(f"Collocation: space must be Chebyshev or FiniteDifferences, got {self.space!r}")
         require_counts(self, iterations=self.iterations)
+        if not isinstance(self.start, Solver | None):
+            raise ValueError(f"Collocation: start must be a solver or None, got {self.start!r}")
 
     def compile(self, problem: Problem, device: torch.device = CPU) -> CollocationMethod:
         """Lower the problem to a system of equations at the nodes.
@@ -107,7 +112,7 @@ class Collocation(Refinable):
         grid.lift  # noqa: B018 - the boundary conditions are refused here, not in the first step
         system = PointwiseSystem(grid, form.residuals)
         system.lower()
-        return CollocationMethod(problem, grid, system, form.is_linear, self.iterations)
+        return CollocationMethod(problem, grid, system, form.is_linear, self.iterations, self.start)
 
     def finer_in_space(self, problem: Problem) -> Collocation | None:
         """Half as many nodes again per axis."""
@@ -128,16 +133,19 @@ class CollocationMethod(Method[CollocationState]):
     system: PointwiseSystem
     is_linear: bool
     iterations: int
+    start: Solver | None = None
 
     def init(self, seed: int) -> CollocationState:
-        """Newton starts from a smooth function with the boundary data; there is nothing random in it."""
-        return CollocationState(0, self._smooth_lift(), np.inf, np.inf)
+        """A smooth function with the boundary data; there is nothing random in it."""
+        return CollocationState(-1 if self.start is not None else 0, self._smooth_lift(), np.inf, np.inf)
 
     def step(self, state: CollocationState) -> tuple[CollocationState, dict[str, float]]:
         """One Newton correction, halved until the next one would be smaller (natural monotonicity test [1]).
 
         [1] P. Deuflhard, Newton Methods for Nonlinear Problems, Springer (2011), Section 3.3.
         """
+        if state.iteration < 0 and self.start is not None:
+            return self._started(self.start), {}
         if state.iteration == self.iterations:
             raise SolveFailed(f"Newton's method has not converged in {self.iterations} corrections")
         factor = self._factor(state.values)
@@ -166,6 +174,13 @@ class CollocationMethod(Method[CollocationState]):
         """The interpolant of each axis."""
         u = self.grid.lift @ state.values + self.grid.push @ self.grid.data(0.0)
         return GridField(self.problem, self.grid.axes, u.reshape(len(self.grid.states), *self.grid.shape))
+
+    def _started(self, solver: Solver) -> CollocationState:
+        """Free values of the answer of another solver."""
+        values = completed(solver, self.problem)(self.grid.nodes).T.ravel()[self.grid.free]
+        if not np.isfinite(values).all():
+            raise SolveFailed(f"the answer of {solver}, from which Newton's method is to start, is not finite")
+        return CollocationState(0, values, np.inf, np.inf)
 
     def _smooth_lift(self) -> np.ndarray:
         """Free values of Δu = u / length² with the boundary conditions, for each unknown."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -22,7 +22,7 @@ from pinnlab.forms.evaluate import Program
 from pinnlab.forms.jet import Jet
 from pinnlab.forms.spectral import Coefficients, Projection, SpectralForm
 from pinnlab.numerics.axes import FourierAxis
-from pinnlab.numerics.etdrk4 import Etdrk4Scheme, Nonlinear, Symbol, projected_symbol, symbol_of
+from pinnlab.numerics.etdrk4 import Etdrk4Scheme, Nonlinear, Symbol, batched_symbol, projected_symbol, symbol_of
 from pinnlab.numerics.fourier import DivergenceFree, FourierModes, LinearConstraints
 from pinnlab.numerics.pseudospectral import Contribution, PointwiseTerms
 from pinnlab.problem import Problem
@@ -137,6 +137,13 @@ class Etdrk4(Refinable):
         finer = replace(self, steps=2 * self.steps, snapshots=2 * self.snapshots)
         return finer if finer._stored(problem) <= MAX_STORED else None
 
+    def coarser(self, problem: Problem) -> Etdrk4 | None:
+        """Three quarters of the nodes along every axis, which are not nested, and half the steps."""
+        sizes = tuple(2 * math.ceil(0.375 * n) for n in self._shape(problem))
+        if self.steps < 2 or any(n < 4 or n == m for n, m in zip(sizes, self._shape(problem), strict=True)):
+            return None
+        return replace(self, points=sizes, steps=self.steps // 2)
+
     def _shape(self, problem: Problem) -> tuple[int, ...]:
         dim = len(problem.space)
         points = DEFAULT_POINTS[dim] if self.points is None else self.points
@@ -154,9 +161,24 @@ class Etdrk4(Refinable):
         return 2 * (self.snapshots + 1) * len(problem.unknowns) * math.prod(self._shape(problem))
 
 
+# Of one expression for all of a batch, at a time: `(batch, n_1, …)`, or `(batch, 1, …)` where it is a number.
+Differing = Callable[[float], Tensor]
+
+
 @dataclass(frozen=True)
 class SpectralMethod(Method[Etdrk4State]):
-    """`Etdrk4` compiled: arrays in Fourier space are `(batch, states, modes…)`, half of them along the last axis."""
+    """`Etdrk4` compiled: arrays in Fourier space are `(batch, states, modes…)`, half of them along the last axis.
+
+    Attributes:
+        problem: The declaration.
+        form: Its view.
+        shape: Nodes per axis.
+        steps: Over the whole interval.
+        kept: The steps after which a snapshot is taken, 0 first.
+        device: Where to step.
+        differing: For `evolve`, what of the form differs between the states that are stepped together, and its values:
+            forcing and coefficients.
+    """
 
     problem: Problem
     form: SpectralForm
@@ -164,6 +186,7 @@ class SpectralMethod(Method[Etdrk4State]):
     steps: int
     kept: tuple[int, ...]
     device: torch.device
+    differing: Mapping[Expr, Differing] = field(default_factory=dict, compare=False)
 
     # -- the contract --------------------------------------------------------------------------------------
 
@@ -201,7 +224,7 @@ class SpectralMethod(Method[Etdrk4State]):
     # -- for many initial states at once -------------------------------------------------------------------
 
     def evolve(self, initial: Tensor) -> Tensor:
-        """Advance many initial states together.
+        """Advance many initial states together, each with its own values of what is in `differing`.
 
         Args:
             initial: Nodal values `(batch, states, n_1, …)`; states as in `form.states`.
@@ -211,15 +234,18 @@ class SpectralMethod(Method[Etdrk4State]):
 
         Raises:
             ValueError: If the velocity of an incompressible flow is not free of divergence.
+            UnsupportedProblem: If a constraint has no periodic solution for these states.
         """
         given = self._modes.forward(initial.to(self.device, torch.float64))
         v = self._projected(given)
-        removed = float(torch.linalg.vector_norm(given - v) / torch.linalg.vector_norm(given).clamp_min(1e-300))
+        sizes = [float(torch.linalg.vector_norm(modes.detach())) for modes in (given - v, given)]
+        removed = sizes[0] / max(sizes[1], 1e-300)
         if removed > DIVERGENCE:
             raise ValueError(
                 f"Etdrk4 on {self.problem.name!r}: a share {removed:.2g} of the initial velocity is a gradient and has "
                 "a divergence; project it before"
             )
+        self._check_solvable(v)
         out, done = [self._modes.backward(v)], 0
         for target in self.kept[1:]:
             for k in range(done, target):
@@ -227,6 +253,11 @@ class SpectralMethod(Method[Etdrk4State]):
             out.append(self._modes.backward(v))
             done = target
         return torch.stack(out, dim=1)
+
+    def unknowns(self, states: Tensor, t: float) -> Tensor:
+        """All unknowns but a pressure at the nodes, `(batch, unknowns, n_1, …)`, from the states there at time t."""
+        modes = self._modes.forward(states)
+        return self._unknowns(modes, [t] * len(modes), self.form.sources, None).movedim(1, 0)
 
     def initial_values(self) -> Tensor:
         """The declared initial state at the nodes, `(states, n_1, …)`."""
@@ -258,7 +289,13 @@ class SpectralMethod(Method[Etdrk4State]):
 
     @cached_property
     def _products(self) -> Program:
-        return Program(self.form.products, [*self.problem.coordinates, *self.form.symbols])
+        arguments = [*self.problem.coordinates, *self.form.symbols, *self._stand_ins.values()]
+        return Program([e.xreplace(self._stand_ins) for e in self.form.products], arguments)
+
+    @cached_property
+    def _stand_ins(self) -> dict[Expr, sp.Symbol]:
+        """One symbol for each expression that differs over a batch."""
+        return {e: sp.Dummy(f"differing_{i}", real=True) for i, e in enumerate(self.differing)}
 
     @cached_property
     def _product_rates(self) -> Program:
@@ -292,15 +329,30 @@ class SpectralMethod(Method[Etdrk4State]):
         return list(torch.meshgrid(*nodes, indexing="ij"))
 
     def _matrix(self, rows: Sequence[Coefficients], columns: Sequence[tuple[str, int]]) -> Tensor:
-        """Symbols `(rows, columns, modes…)` of linear operators on (field, time order) columns."""
-        shape = (len(rows), len(columns), *self._modes.mode_shape)
+        """Symbols `(rows, columns, modes…)` of linear operators on (field, time order) columns.
+
+        Where a coefficient differs over a batch they are `(batch, rows, columns, modes…)`.
+        """
+        entries = [
+            ((i, columns.index(key)), self._number(c) * self._modes.multiplier(jet.orders[1:]))
+            for i, row in enumerate(rows)
+            for jet, c in row.items()
+            if (key := (jet.field, jet.orders[0])) in columns
+        ]
+        batch = torch.broadcast_shapes(*(e.shape[: e.ndim - len(self.shape)] for _, e in entries))
+        shape = (*batch, len(rows), len(columns), *self._modes.mode_shape)
         out = torch.zeros(shape, dtype=torch.complex128, device=self.device)
-        for i, row in enumerate(rows):
-            for jet, c in row.items():
-                key = (jet.field, jet.orders[0])
-                if key in columns:
-                    out[i, columns.index(key)] += c * self._modes.multiplier(jet.orders[1:])
+        for (i, j), entry in entries:
+            out[(slice(None),) * len(batch) + (i, j)] += entry
         return out
+
+    def _number(self, c: complex | Expr) -> complex | Tensor:
+        """A constant coefficient, or the numbers `(batch, 1, …)` where it differs over a batch."""
+        if not isinstance(c, sp.Basic):
+            return c
+        program = Program([c.xreplace(self._stand_ins)], list(self._stand_ins.values()))
+        (value,) = program(*(values(self._start) for values in self.differing.values()))
+        return value
 
     @cached_property
     def _columns(self) -> list[tuple[str, int]]:
@@ -309,6 +361,8 @@ class SpectralMethod(Method[Etdrk4State]):
     @cached_property
     def _symbol(self) -> Symbol:
         matrix = self._matrix(self.form.linear, self._columns)
+        if matrix.ndim > 2 + len(self.shape):
+            return batched_symbol(matrix)
         return symbol_of(matrix) if self._projection is None else projected_symbol(matrix, self._projection)
 
     @cached_property
@@ -389,14 +443,16 @@ class SpectralMethod(Method[Etdrk4State]):
     @cached_property
     def _terms(self) -> PointwiseTerms:
         orders = [j.orders[1:] for j in self._jets]
-        products = partial(self._at_nodes, self._products)
-        return PointwiseTerms(self._modes, products, orders, self._contributions, len(self.form.states))
+        return PointwiseTerms(self._modes, self._products_at, orders, self._contributions, len(self.form.states))
 
     @cached_property
     def _term_rates(self) -> PointwiseTerms:
         orders = 2 * [j.orders[1:] for j in self._jets]
         rates = partial(self._at_nodes, self._product_rates)
         return PointwiseTerms(self._modes, rates, orders, self._contributions, len(self.form.states))
+
+    def _products_at(self, t: float, *jets: Tensor) -> list[Tensor | float]:
+        return self._at_nodes(self._products, t, *jets, *(values(t) for values in self.differing.values()))
 
     def _at_nodes(self, program: Program, t: float, *jets: Tensor) -> list[Tensor | float]:
         return program(t, *self._nodes, *jets)

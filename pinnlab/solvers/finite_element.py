@@ -160,6 +160,10 @@ class FiniteElement(Refinable):
             if _is_refined(now, mesh):
                 return finer
 
+    def coarser(self, problem: Problem) -> FiniteElement | None:
+        """Half the cells along each axis of a steady problem."""
+        return replace(self, cells=self.cells // 2) if problem.time is None and self.cells > 1 else None
+
     def finer_in_time(self, problem: Problem) -> FiniteElement | None:
         """Tolerances eight times tighter or half the step, twice the snapshots; None for a steady problem."""
         if problem.time is None:

@@ -217,6 +217,11 @@ class FiniteVolume(Refinable):
         finer = replace(self, cells=tuple(2 * n for n in self._shape(problem)))
         return finer if finer._stored(problem) <= MAX_STORED else None
 
+    def coarser(self, problem: Problem) -> FiniteVolume | None:
+        """Half the cells along every axis; the step, limited by the cells, is twice as large."""
+        sizes = tuple(n // 2 for n in self._shape(problem))
+        return replace(self, cells=sizes) if min(sizes) >= 8 else None
+
     def finer_in_time(self, problem: Problem) -> FiniteVolume | None:
         """Half the step, twice the snapshots."""
         finer = replace(self, cfl=self.cfl / 2, snapshots=2 * self.snapshots)

@@ -14,6 +14,7 @@ from pinnlab.numerics.etdrk4 import (
     DiagonalSymbol,
     Etdrk4Scheme,
     MatrixSymbol,
+    batched_symbol,
     matrix_phi_functions,
     phi_functions,
     projected_symbol,
@@ -249,3 +250,21 @@ def test_buoyancy_that_a_pressure_balances_drives_nothing():
     assert symbol.values[2, 3, 0, 0, 1].abs() < 1e-15
     assert symbol.values[2, 3, 1, 0, 0] == pytest.approx(1)
     assert symbol.values[2, 3, 1, 0, 1] == pytest.approx(1 / 2)
+
+
+@pytest.mark.parametrize(("coupling", "kind"), [(0.0, DiagonalSymbol), (0.7, MatrixSymbol)])
+def test_operators_that_differ_over_a_batch_act_each_on_its_own(coupling, kind):
+    generator = torch.Generator().manual_seed(0)
+    matrices = torch.randn(3, 2, 2, 5, generator=generator, dtype=torch.complex128)
+    matrices[:, [0, 1], [1, 0]] *= coupling
+    v = torch.randn(3, 2, 5, generator=generator, dtype=torch.complex128)
+    symbol = batched_symbol(matrices)
+    assert type(symbol) is kind
+    for scale in (0.5, 1.0):
+        for k, phi in enumerate(symbol.phi(scale)):
+            for i in range(3):
+                one = batched_symbol(matrices[i : i + 1])
+                alone = one.apply(one.phi(scale)[k], v[i : i + 1])
+                torch.testing.assert_close(symbol.apply(phi, v)[i], alone[0], rtol=1e-12, atol=1e-12)
+    exact = torch.einsum("bijk,bjk->bik", matrices, v)
+    torch.testing.assert_close(symbol.apply(symbol.values, v), exact, rtol=1e-12, atol=1e-12)

@@ -62,3 +62,10 @@ def test_fields_with_one_product_each_get_their_own():
     found = MODES.backward(terms(v, 0.0))[0]
     torch.testing.assert_close(found[0], 2 * torch.cos(2 * NODES), rtol=0, atol=1e-14)
     torch.testing.assert_close(found[1], 5 * torch.cos(NODES), rtol=0, atol=1e-14)
+
+
+def test_a_number_for_each_member_of_the_batch_is_the_same_at_all_nodes():
+    number = torch.tensor([[2.0], [3.0]], dtype=torch.float64)
+    terms = PointwiseTerms(MODES, lambda t: [number], [], [Contribution(0, 0, (0,), 1.0)], 1)
+    found = MODES.backward(terms(torch.zeros(2, 0, *MODES.mode_shape), 0.0))[:, 0]
+    torch.testing.assert_close(found, number.expand(2, 12), rtol=0, atol=1e-14)

@@ -1,15 +1,18 @@
 """Collocation for steady problems."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import sympy as sp
+from scipy.optimize import brentq
 
 from pinnlab import Box, D, Problem, SolveFailed, UnsupportedProblem, dirichlet, neumann
 from pinnlab.discretization.collocation import Chebyshev, FiniteDifferences
 from pinnlab.field import ExactField
 from pinnlab.metrics import comparison_axes, relative_l2, sample
 from pinnlab.solve import solve
-from pinnlab.solver import Status
+from pinnlab.solver import Method, Solver, Status
 from pinnlab.solvers import Collocation
 from pinnlab.testing import SolverContract
 
@@ -108,3 +111,63 @@ def test_a_damped_step_is_no_sign_of_convergence():
 def test_velocity_and_pressure_at_the_same_nodes_are_refused(shipped):
     with pytest.raises(UnsupportedProblem, match="spurious modes of pressure; use FiniteElement"):
         Collocation().compile(shipped["lid_driven_cavity"])
+
+
+@dataclass(frozen=True)
+class Guess(Solver):
+    """Says what is written, and that it is the answer."""
+
+    said: sp.Expr
+
+    def compile(self, problem, device=None):
+        return Guessed(problem, self.said)
+
+
+class Guessed(Method):
+    def __init__(self, problem, said):
+        self.problem, self.said = problem, said
+
+    def init(self, seed):
+        return 0
+
+    def step(self, state):
+        return 1, {}
+
+    def status(self, state):
+        return Status.DONE if state else Status.RUNNING
+
+    def field(self, state):
+        return ExactField(self.problem, lambda points: sp.lambdify(x, self.said)(points[:, :1]))
+
+
+def bratu():
+    """u'' + exp u = 0 with two solutions: 2 log(cosh(a) / cosh(a (1 - 2 x))) with a from cosh a = 2 √2 a."""
+    u = sp.Function("u")(x)
+    return Problem("bratu", [D(u, x, 2) + sp.exp(u)], [u], Box({x: (0, 1)}), [dirichlet(u, 0)])
+
+
+def test_newton_starts_from_another_answer_and_finds_the_solution_near_it():
+    middle = np.array([[0.5]])
+    lower = solve(bratu(), Collocation(Chebyshev(24)), device="cpu").field(middle)[0, 0]
+    upper = solve(bratu(), Collocation(Chebyshev(24), start=Guess(16 * x * (1 - x))), device="cpu").field(middle)[0, 0]
+    # a = 0.379291 and 2.73467: 2 log cosh a.
+    assert (lower, upper) == pytest.approx((0.140539, 4.091467), abs=1e-5)
+
+
+def test_an_answer_that_solves_it_already_is_found_at_once():
+    a = brentq(lambda a: np.cosh(a) - np.sqrt(8) * a, 0.3, 0.5, xtol=1e-15)
+    exact = 2 * sp.log(sp.cosh(a) / sp.cosh(a * (1 - 2 * x)))
+    solution = solve(bratu(), Collocation(Chebyshev(24), start=Guess(exact)), device="cpu")
+    corrections = solution.history["correction"]
+    assert np.isnan(corrections[0])
+    assert corrections[1] < 1e-9
+    assert solution.status is Status.DONE
+
+
+def test_a_start_that_is_none_or_not_finite_is_refused():
+    with pytest.raises(ValueError, match="start must be a solver or None, got 3"):
+        Collocation(start=3)
+    with np.errstate(all="ignore"):
+        solution = solve(bratu(), Collocation(Chebyshev(8), start=Guess(sp.log(x - 0.5))), device="cpu")
+    assert solution.status is Status.DIVERGED
+    assert "from which Newton's method is to start, is not finite" in (solution.failure)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pinnlab import Box, D, Problem, UnsupportedProblem, div, initial, initial_rate, laplacian, parameter
 from pinnlab.field import ExactField
+from pinnlab.known import known
 from pinnlab.metrics import comparison_axes, relative_l2, sample
 from pinnlab.numerics.etdrk4 import DiagonalSymbol, MatrixSymbol
 from pinnlab.solve import solve
@@ -30,6 +31,11 @@ def error(problem, solver):
 
 def rates(errors):
     return np.log2(np.array(errors[:-1]) / np.array(errors[1:]))
+
+
+class Zero:
+    def derivative(self, orders):
+        return lambda points: np.zeros((len(points), 1))
 
 
 class TestEtdrk4(SolverContract):
@@ -150,6 +156,26 @@ def test_many_initial_states_advance_together_as_they_do_alone(shipped):
     assert together.shape == (2, 5, 1, 64)
     for one, state in zip(together, states, strict=True):
         torch.testing.assert_close(one, method.evolve(state[None])[0], rtol=0, atol=1e-14)
+
+
+def test_states_that_advance_together_may_each_have_their_own_forcing_and_damping():
+    u, f, k = sp.Function("u")(t, x), known("f", Zero(), 0, t, x), known("k", Zero(), 0, sp.S.Zero)
+    box = Box({t: (0, 1), x: (0, 2 * sp.pi)}, periodic=[x])
+    problem = Problem("forced", [D(u, t) + k * u - f], [u], box, [initial(u, 0)], t)
+    method = Etdrk4(points=8, steps=20).compile(problem)
+    rates = torch.tensor([[1.0], [2.0]], dtype=torch.float64)
+    waves = torch.stack([torch.sin(method._nodes[0]), torch.cos(method._nodes[0])])
+    differing = {k: lambda at: rates, f: lambda at: waves}
+    found = replace(method, differing=differing).evolve(torch.zeros(2, 1, 8))[:, -1, 0]
+    # u' + k u = f from 0 is f (1 - e^{-kt}) / k.
+    torch.testing.assert_close(found, waves * (1 - torch.exp(-rates)) / rates, rtol=0, atol=1e-12)
+
+
+def test_the_coarser_companion_has_half_the_steps_on_a_grid_that_is_not_nested(shipped):
+    problem = shipped["burgers_periodic"]
+    assert Etdrk4(points=64, steps=100).coarser(problem) == Etdrk4(points=(48,), steps=50)
+    assert Etdrk4(points=4, steps=100).coarser(problem) is None
+    assert Etdrk4(points=64, steps=1).coarser(problem) is None
 
 
 def test_the_mean_of_a_conserved_density_stays(shipped):

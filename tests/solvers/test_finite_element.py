@@ -279,6 +279,8 @@ def test_refinement_has_more_cells_and_ends(degree):
         solver = solver.finer_in_space(problem)
     assert sizes == [32 * 2**k for k in range({1: 4, 2: 3}[degree])]
     assert FiniteElement().finer_in_time(problem) is None
+    assert FiniteElement(degree, 9).coarser(problem) == FiniteElement(degree, 4)
+    assert FiniteElement(degree, 1).coarser(problem) is None
     mesh = poisson((x, y), oblique_quads(8))
     assert FiniteElement(degree, 1).finer_in_space(mesh).cells >= 2
 

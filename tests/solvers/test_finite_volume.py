@@ -270,6 +270,8 @@ def test_refinement_doubles_cells_or_halves_steps():
     problem = wave()
     assert FiniteVolume(20).finer_in_space(problem) == FiniteVolume((40,))
     assert FiniteVolume(20, cfl=0.5).finer_in_time(problem) == FiniteVolume(20, cfl=0.25, snapshots=200)
+    assert FiniteVolume(20).coarser(problem) == FiniteVolume((10,))
+    assert FiniteVolume(10).coarser(problem) is None
     assert FiniteVolume(400_000).finer_in_space(problem) is None
     assert FiniteVolume(400_000).finer_in_time(problem) is None
 

@@ -1,0 +1,1 @@
+"""Samples of families of problems, in memory and in files."""

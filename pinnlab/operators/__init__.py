@@ -1,0 +1,1 @@
+"""Operators learned from families of problems."""

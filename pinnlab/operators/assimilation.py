@@ -1,0 +1,179 @@
+"""Data assimilation: estimates of an evolving field from a forecast model and sparse, noisy sensors, cycle by cycle."""
+
+from __future__ import annotations
+
+import abc
+import time
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from pinnlab.admissible import require_positive
+from pinnlab.errors import SolveFailed
+from pinnlab.numerics.ensemble_kalman import EnsembleFilter, Reading
+from pinnlab.operators.forecasts import Forecast
+from pinnlab.operators.sensors import SensorArray
+
+State = TypeVar("State")
+
+
+class Assimilation(abc.ABC, Generic[State]):
+    """A method of assimilation for one forecast model and one array of sensors."""
+
+    @abc.abstractmethod
+    def start(self, guesses: Tensor, seed: int) -> State:
+        """The state before the first reading.
+
+        Args:
+            guesses: What might be the field then, `(batch, members, channels, *grid)`.
+            seed: Of what the method draws.
+        """
+
+    @abc.abstractmethod
+    def corrected(self, state: State, readings: Tensor) -> State:
+        """The state after readings `(batch, channels, m)` at its time."""
+
+    @abc.abstractmethod
+    def advanced(self, state: State) -> State:
+        """The state one cycle later, before the readings there."""
+
+    @abc.abstractmethod
+    def estimate(self, state: State) -> Tensor:
+        """The field `(batch, channels, *grid)` as the method sees it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Assimilated:
+    """Estimates of an assimilation.
+
+    Attributes:
+        fields: After each reading, `(batch, cycles, channels, *grid)`.
+        seconds: Per cycle of the whole batch.
+    """
+
+    fields: Tensor
+    seconds: float
+
+    def errors(self, truth: Tensor) -> Tensor:
+        """‖estimate − truth‖ over the root mean square of ‖truth‖ in all cycles: `(batch, cycles)`.
+
+        Args:
+            truth: As the fields.
+        """
+        apart = (self.fields - truth).flatten(2).norm(dim=2)
+        return apart / truth.flatten(2).norm(dim=2).square().mean(1, keepdim=True).sqrt()
+
+
+def assimilate(method: Assimilation[State], guesses: Tensor, readings: Tensor, seed: int = 0) -> Assimilated:
+    """Run an assimilation: correct, advance, and so on until the last readings.
+
+    Args:
+        method: The method.
+        guesses: What might be the field at the first readings, `(batch, members, channels, *grid)`; those with a single
+            estimate start from the first member.
+        readings: Of the sensors, `(batch, cycles, channels, m)`.
+        seed: Of what the method draws.
+
+    Raises:
+        ValueError: If guesses and readings do not belong to the same number of fields, or there are no readings.
+    """
+    if guesses.ndim < 4 or len(guesses) != len(readings) or readings.ndim != 4 or not readings.shape[1]:
+        raise ValueError(
+            f"assimilate: guesses {tuple(guesses.shape)} and readings {tuple(readings.shape)}; give guesses (batch, "
+            "members, channels, *grid) and readings (batch, cycles, channels, sensors) of as many fields"
+        )
+    found = []
+    with torch.no_grad():
+        begin = time.perf_counter()
+        state = method.start(guesses, seed)
+        for cycle in range(readings.shape[1]):
+            state = method.corrected(method.advanced(state) if cycle else state, readings[:, cycle])
+            found.append(method.estimate(state))
+        seconds = time.perf_counter() - begin
+    return Assimilated(torch.stack(found, dim=1), seconds / readings.shape[1])
+
+
+@dataclass(frozen=True, eq=False)
+class FreeRun(Assimilation[Tensor]):
+    """The forecast of the first guess, which no reading corrects: what an assimilation is to be better than.
+
+    Args:
+        forecast: The model.
+    """
+
+    forecast: Forecast
+
+    def start(self, guesses: Tensor, seed: int) -> Tensor:  # noqa: D102
+        return guesses[:, 0]
+
+    def corrected(self, state: Tensor, readings: Tensor) -> Tensor:  # noqa: D102
+        return state
+
+    def advanced(self, state: Tensor) -> Tensor:  # noqa: D102
+        return self.forecast(state)
+
+    def estimate(self, state: Tensor) -> Tensor:  # noqa: D102
+        return state
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Members `(batch, members, channels, *grid)`, and the generator of what is drawn."""
+
+    members: Tensor
+    generator: torch.Generator
+
+
+@dataclass(frozen=True, eq=False)
+class EnsembleAssimilation(Assimilation[Ensemble]):
+    """An ensemble Kalman filter: as many forecasts per cycle as there are members; the estimate is their mean.
+
+    Args:
+        forecast: The model.
+        sensors: With errors of positive deviation.
+        analysis: `StochasticEnkf(…)`, `Etkf(…)` or `Letkf(…)`; distances are in the units of the coordinates.
+
+    Raises:
+        ValueError: If a channel is read without errors.
+        SolveFailed: In a run, if members become non-finite.
+    """
+
+    forecast: Forecast
+    sensors: SensorArray
+    analysis: EnsembleFilter
+
+    def __post_init__(self) -> None:
+        for deviation in self.sensors.deviation.tolist():
+            require_positive(self, deviation=deviation)
+
+    def start(self, guesses: Tensor, seed: int) -> Ensemble:  # noqa: D102
+        return Ensemble(guesses, torch.Generator().manual_seed(seed))
+
+    def corrected(self, state: Ensemble, readings: Tensor) -> Ensemble:  # noqa: D102
+        # In double precision: covariances of ensembles that agree nearly vanish.
+        fields = state.members.double()
+        if not bool(torch.isfinite(fields).all()):
+            raise SolveFailed(
+                f"{self.analysis}: the members became non-finite; lower the inflation, or use a forecast model that "
+                "survives states off its attractor"
+            )
+        channels, m = readings.shape[1:]
+        to_nodes, between = self.sensors.to_nodes.to(fields), self.sensors.between.to(fields)
+        reading = Reading(
+            readings.to(fields).flatten(1),
+            self.sensors.read(fields).flatten(2),
+            self.sensors.deviation.to(fields).repeat_interleave(m),
+            to_nodes.repeat(channels, channels),
+            between.repeat(channels, channels),
+        )
+        after = self.analysis.analysis(fields.flatten(2), reading, state.generator)
+        return Ensemble(after.reshape(fields.shape).to(state.members), state.generator)
+
+    def advanced(self, state: Ensemble) -> Ensemble:  # noqa: D102
+        later = self.forecast(state.members.flatten(0, 1))
+        return Ensemble(later.reshape(state.members.shape), state.generator)
+
+    def estimate(self, state: Ensemble) -> Tensor:  # noqa: D102
+        return state.members.mean(1)

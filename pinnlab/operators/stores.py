@@ -1,0 +1,199 @@
+"""Where generated samples are kept: in memory, or in a file that outlives the death of its process."""
+
+from __future__ import annotations
+
+import abc
+import errno
+import os
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from pinnlab.datasets.data import OperatorData
+from pinnlab.files import well
+
+# Beside the file that is made while samples are missing.
+PART = ".part"
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class SampleStore(abc.ABC):
+    """Takes samples in any order, each of them once."""
+
+    @abc.abstractmethod
+    def missing(self) -> np.ndarray:
+        """The numbers of the samples that it does not have."""
+
+    @abc.abstractmethod
+    def put(self, numbers: Sequence[int], inputs: np.ndarray, outputs: np.ndarray, bounds: np.ndarray) -> None:
+        """Keep samples `(k, c_in, *grid)`, `(k, frames, c_out, *grid)` and `(k,)`."""
+
+    @abc.abstractmethod
+    def finished(self) -> OperatorData:
+        """All samples."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Let go of what is open; what was put stays."""
+
+
+class MemoryStore(SampleStore):
+    """Keeps n samples in memory."""
+
+    def __init__(self, layout: well.Layout, n: int) -> None:
+        grid = tuple(len(a) for a in layout.axes)
+        self._layout = layout
+        self._inputs = np.empty((n, len(layout.input_names), *grid), layout.dtype)
+        self._outputs = np.empty((n, max(1, len(layout.times)), len(layout.output_names), *grid), layout.dtype)
+        self._bounds, self._done = np.full(n, np.nan), np.zeros(n, bool)
+
+    def missing(self) -> np.ndarray:
+        """As `SampleStore.missing`."""
+        return np.flatnonzero(~self._done)
+
+    def put(self, numbers: Sequence[int], inputs: np.ndarray, outputs: np.ndarray, bounds: np.ndarray) -> None:
+        """As `SampleStore.put`."""
+        rows = list(numbers)
+        self._inputs[rows], self._outputs[rows], self._bounds[rows] = inputs, outputs, bounds
+        self._done[rows] = True
+
+    def finished(self) -> OperatorData:
+        """As `SampleStore.finished`."""
+        held = self._layout
+        names = held.input_names, held.output_names, held.coordinates
+        arrays = self._inputs, self._outputs, held.axes, held.times, self._bounds
+        return OperatorData(*arrays, *names, held.periodic)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class FileStore(SampleStore):
+    """Keeps n samples in `<path>.part`, which becomes `path` when all are there.
+
+    Room for all samples is set aside at the beginning, so that writing them changes no structure of the file; a sample
+    is marked as done only after its values were handed to the system.  After `kill -9` the file holds all samples
+    marked, and the next store of the same path goes on from them.  (A power cut may take what the system had not yet
+    put on the disk.)
+
+    Args:
+        path: The finished file.
+        layout: Of a sample.
+        n: How many samples.
+        identity: What the samples are made from; a file made from something else is refused.
+        problem: JSON of the declaration, kept in the file.
+
+    Raises:
+        ValueError: If there is such a file or part, made from something else, or damaged.
+        OSError: If the disk refuses.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], layout: well.Layout, n: int, identity: str, problem: str) -> None:
+        self._path, self._part = Path(path), Path(f"{os.fspath(path)}{PART}")
+        self._count = n
+        self._complete = self._path.exists()
+        if not self._complete and not self._part.exists():
+            with self._explained():
+                self._create(layout, identity, problem)
+        held = self._path if self._complete else self._part
+        with well.opened(held) as file:
+            made = file[well.OWN].attrs.get(well.IDENTITY) if well.OWN in file else None
+            if made != identity:
+                raise ValueError(
+                    f"{held}: it is there already and was made from another family, seed, solver, grid or number of "
+                    "samples; give another name, or delete it"
+                )
+        # Without a cache of chunks what the disk refuses is refused at once, and nothing is left to write at the end.
+        self._file = None if self._complete else h5py.File(held, "r+", rdcc_nbytes=0)
+        _STORES.add(self)
+
+    def missing(self) -> np.ndarray:
+        """As `SampleStore.missing`."""
+        done = np.ones(self._count, bool) if self._file is None else self._file[f"{well.OWN}/{well.DONE}"][:]
+        return np.flatnonzero(~done.astype(bool))
+
+    def put(self, numbers: Sequence[int], inputs: np.ndarray, outputs: np.ndarray, bounds: np.ndarray) -> None:
+        """As `SampleStore.put`; when it returns, the samples are marked."""
+        assert self._file is not None  # nothing is missing from a complete file
+        order = np.argsort(numbers)
+        rows = np.asarray(numbers)[order]
+        together = rows[-1] - rows[0] == len(rows) - 1
+        places = slice(int(rows[0]), int(rows[-1]) + 1) if together else rows
+        with self._explained():
+            well.put(self._file, places, inputs[order], outputs[order], bounds[order])
+            self._file.flush()
+            self._file[f"{well.OWN}/{well.DONE}"][places] = True
+            self._file.flush()
+
+    def finished(self) -> OperatorData:
+        """As `SampleStore.finished`."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            with open(self._part, "rb") as handle:
+                os.fsync(handle.fileno())
+            os.replace(self._part, self._path)
+        return well.open(self._path)
+
+    def close(self) -> None:
+        """As `SampleStore.close`."""
+        if self._file is not None:
+            self._file.close()
+
+    def detach(self) -> None:
+        """In a process forked from the one that writes: let go of the file and of its lock.
+
+        The lock of a file is shared with forked processes and lasts as long as any of them; these may outlive the
+        writer, or take the lock away when they end.
+        """
+        if self._file:
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, self._file.id.get_vfd_handle(), inheritable=False)
+            os.close(null)
+
+    def _create(self, layout: well.Layout, identity: str, problem: str) -> None:
+        if not self._path.absolute().parent.is_dir():
+            raise FileNotFoundError(f"{self._path}: the folder {self._path.parent} does not exist; create it first")
+        # A process killed while it makes the file leaves another name behind.
+        raw = Path(f"{self._part}.tmp-{os.getpid()}")
+        try:
+            with h5py.File(raw, "w") as file:
+                well.create(file, layout, self._count, self._path.stem, problem)
+                own = file[well.OWN]
+                own.attrs[well.IDENTITY] = identity
+                well.reserve(own, well.DONE, (self._count,), np.dtype(np.uint8))[:] = 0
+            os.replace(raw, self._part)
+        finally:
+            raw.unlink(missing_ok=True)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, RuntimeError) as error:
+            number = error.errno if isinstance(error, OSError) else None
+            text = str(error)
+            if number not in FULL and not any(f"errno = {n}" in text for n in FULL):
+                raise
+            raise OSError(
+                number or errno.ENOSPC,
+                f"the disk is full; the samples that were done are kept in {self._part}, so make room and call "
+                f"generate again, which goes on from them ({text})",
+                str(self._path),
+            ) from error
+
+
+_STORES: weakref.WeakSet[FileStore] = weakref.WeakSet()
+
+
+def _detach_all() -> None:
+    for store in list(_STORES):
+        store.detach()
+
+
+if os.name == "posix":
+    os.register_at_fork(after_in_child=_detach_all)

@@ -1,0 +1,77 @@
+"""Forecast models: the declared problem, and trained operators."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+import torch
+
+from pinnlab import Box, D, Problem, initial
+from pinnlab.datasets.data import OperatorData
+from pinnlab.networks.fno import Fno
+from pinnlab.operators.forecasts import operator_forecast, solver_forecast
+from pinnlab.operators.learning import OperatorLearning, train
+from pinnlab.operators.pairs import Bundled, OneStep
+from pinnlab.operators.unrolled import Rollout
+from pinnlab.solvers.etdrk4 import Etdrk4
+
+t, x = sp.symbols("t x", real=True)
+u = sp.Function("u")(t, x)
+NODES = torch.arange(16, dtype=torch.float64) * 2 * torch.pi / 16
+
+
+def problem(source=0):
+    box = Box({t: (0, 2), x: (0, 2 * sp.pi)}, periodic=[x])
+    return Problem("drift", [D(u, t) + D(u, x) - D(u, x, 2) / 10 - source], [u], box, [initial(u, sp.sin(x))], t)
+
+
+def test_the_problem_itself_is_the_forecast():
+    forecast = solver_forecast(problem(), Etdrk4(points=16, steps=8), 0.5)
+    waves = torch.stack([torch.sin(NODES), torch.cos(2 * NODES)])[:, None]
+    exact = torch.stack([np.exp(-0.05) * torch.sin(NODES - 0.5), np.exp(-0.2) * torch.cos(2 * NODES - 1)])[:, None]
+    torch.testing.assert_close(forecast(waves), exact, atol=1e-12, rtol=0)
+    assert forecast(waves.float()).dtype == torch.float32
+
+
+def test_gradients_flow_through_the_solver():
+    forecast = solver_forecast(problem(), Etdrk4(points=16, steps=8), 0.5)
+    start = torch.sin(NODES)[None, None].requires_grad_()
+    # The map is linear and keeps the mean, so that each node counts once.
+    (gradient,) = torch.autograd.grad(forecast(start).sum(), start)
+    torch.testing.assert_close(gradient, torch.ones_like(gradient))
+
+
+@pytest.mark.parametrize(("cycle", "said"), [(0.3, "is 1.2 steps"), (0.01, "whole number"), (4.0, "whole number")])
+def test_a_cycle_must_be_a_whole_number_of_steps(cycle, said):
+    with pytest.raises(ValueError, match=said):
+        solver_forecast(problem(), Etdrk4(points=16, steps=8), cycle)
+
+
+def test_an_equation_that_depends_on_time_is_refused():
+    with pytest.raises(ValueError, match="explicitly"):
+        solver_forecast(problem(sp.cos(t)), Etdrk4(points=16, steps=8), 0.5)
+
+
+def drifting():
+    values = np.sin(np.arange(16) * np.pi / 8 - 0.3 * np.arange(4)[:, None] - np.arange(3)[:, None, None])[:, :, None]
+    axes = (np.arange(16) * np.pi / 8,)
+    return OperatorData(values[:, 0], values, axes, np.arange(4.0), [np.nan] * 3, ["u"], ["u"], ["x"], [True])
+
+
+@pytest.mark.parametrize("pairs", [OneStep(), Rollout(2, OneStep())])
+def test_a_trained_operator_forecasts_its_next_frame(pairs):
+    data = drifting()
+    learning = OperatorLearning(Fno(modes=3, width=4, depth=1), pairs, epochs=1)
+    operator = train(data, learning, validation=None, device="cpu")
+    found = operator_forecast(operator, data.axes)(torch.from_numpy(data.outputs[:, 1]))
+    expected = operator.rollout(data.outputs[:, 1:2], data.axes, 2)[:, 1]
+    np.testing.assert_allclose(found.detach(), expected, atol=1e-12)
+
+
+def test_an_operator_of_several_frames_is_refused():
+    data = drifting()
+    learning = OperatorLearning(Fno(modes=3, width=4, depth=1), Bundled(2), epochs=1)
+    operator = train(data, learning, validation=None, device="cpu")
+    with pytest.raises(ValueError, match="one frame to the next"):
+        operator_forecast(operator, data.axes)

@@ -1,0 +1,100 @@
+"""Where generated samples are kept."""
+
+import errno
+import os
+import signal
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+from pinnlab.files.well import Layout
+from pinnlab.operators.stores import FileStore, MemoryStore
+
+LAYOUT = Layout((np.linspace(0, 1, 4),), np.zeros(0), ("a",), ("u",), ("x",), (False,), np.dtype(float))
+
+
+def part(*numbers):
+    rows = np.array(numbers, float)
+    return (
+        numbers,
+        np.tile(rows[:, None, None], (1, 1, 4)),
+        np.tile(-rows[:, None, None, None], (1, 1, 1, 4)),
+        rows / 10,
+    )
+
+
+@pytest.fixture(params=["memory", "file"])
+def store(request, tmp_path):
+    made = MemoryStore(LAYOUT, 5) if request.param == "memory" else FileStore(tmp_path / "a.hdf", LAYOUT, 5, "id", "")
+    yield made
+    made.close()
+
+
+def test_samples_come_in_any_order_and_end_in_theirs(store):
+    store.put(*part(4, 0))
+    assert store.missing().tolist() == [1, 2, 3]
+    store.put(*part(2, 1, 3))
+    assert not len(store.missing())
+    data = store.finished()
+    np.testing.assert_array_equal(data.inputs[:][:, 0, 0], np.arange(5))
+    np.testing.assert_array_equal(data.outputs[:][:, 0, 0, 0], -np.arange(5.0))
+    np.testing.assert_allclose(data.bounds, np.arange(5) / 10)
+
+
+def test_a_file_goes_on_where_it_was_left_and_appears_when_it_is_whole(tmp_path):
+    path = tmp_path / "a.hdf"
+    first = FileStore(path, LAYOUT, 3, "id", "")
+    first.put(*part(1))
+    first.close()
+    assert not path.exists()
+    second = FileStore(path, LAYOUT, 3, "id", "")
+    assert second.missing().tolist() == [0, 2]
+    second.put(*part(0, 2))
+    second.finished()
+    assert [p.name for p in tmp_path.iterdir()] == ["a.hdf"]
+    assert not len(FileStore(path, LAYOUT, 3, "id", "").missing())
+
+
+def test_another_identity_is_refused(tmp_path):
+    FileStore(tmp_path / "a.hdf", LAYOUT, 3, "id", "").close()
+    with pytest.raises(ValueError, match="made from another family"):
+        FileStore(tmp_path / "a.hdf", LAYOUT, 3, "other", "")
+
+
+def test_a_file_of_something_else_is_not_replaced(tmp_path):
+    with h5py.File(tmp_path / "a.hdf", "w") as file:
+        file["x"] = 1
+    with pytest.raises(ValueError, match="give another name, or delete it"):
+        FileStore(tmp_path / "a.hdf", LAYOUT, 3, "id", "")
+    with pytest.raises(FileNotFoundError, match="create it first"):
+        FileStore(tmp_path / "none" / "a.hdf", LAYOUT, 3, "id", "")
+
+
+def test_a_full_disk_is_told_from_other_faults(tmp_path):
+    store = FileStore(tmp_path / "a.hdf", LAYOUT, 3, "id", "")
+    with pytest.raises(OSError, match="the disk is full") as caught, store._explained():
+        raise OSError(errno.ENOSPC, "no room")
+    assert caught.value.errno == errno.ENOSPC
+    with pytest.raises(PermissionError), store._explained():
+        raise PermissionError(errno.EACCES, "no")
+    store.close()
+
+
+def test_a_forked_process_does_not_hold_the_lock(tmp_path):
+    store = FileStore(tmp_path / "a.hdf", LAYOUT, 3, "id", "")
+    child = os.fork()
+    if not child:
+        time.sleep(60)
+        os._exit(0)
+    try:
+        time.sleep(0.2)
+        store.put(*part(1))
+        store.close()
+        again = FileStore(tmp_path / "a.hdf", LAYOUT, 3, "id", "")
+        assert again.missing().tolist() == [0, 2]
+        again.close()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)

@@ -85,6 +85,8 @@ def generate(
         SolveFailed: If a member's solution is not finite or not reached; what is done is kept in the file.
         OSError: If the disk is full; what is done is kept.
     """
+    if not isinstance(family, Family):
+        raise ValueError(f"generate: give a Family(problem, …), got a {type(family).__name__}")
     require_counts(family, n=n)
     require_seed(family, seed)
     if not isinstance(solver, Solver):

@@ -91,6 +91,8 @@ class Layout:
         Raises:
             ValueError: If they mean something else.
         """
+        if not isinstance(data, OperatorData):
+            raise ValueError(f"an operator is tried on OperatorData, such as well.open(FILE) gives, not on {data!r}")
         other = Layout.of(data)
         for name in ("input_names", "output_names", "coordinates", "periodic"):
             here, there = getattr(self, name), getattr(other, name)

@@ -103,6 +103,8 @@ def train(
     """
     if not isinstance(data, OperatorData) or not isinstance(learning, OperatorLearning):
         raise ValueError(f"train: give OperatorData and OperatorLearning(…), got {type(data).__name__}, {learning!r}")
+    if family is not None and not isinstance(family, Family):
+        raise ValueError(f"train: family must be the Family of the samples, got a {type(family).__name__}")
     require_run_seed("train", seed)
     limits = Limits(max_epochs, max_seconds)
     limits.require_sensible("train", "max_epochs")

@@ -354,3 +354,8 @@ def test_a_generated_file_takes_more_samples(tmp_path):
     first = generate(burgers(), 2, QUICK, nodes=32, device="cpu", out=tmp_path / "a.hdf")
     well.append(tmp_path / "a.hdf", generate(burgers(), 3, QUICK, nodes=32, device="cpu", seed=5))
     assert len(well.open(tmp_path / "a.hdf")) == len(first) + 3
+
+
+def test_a_problem_is_no_family():
+    with pytest.raises(ValueError, match=r"give a Family.*got a Problem"):
+        generate(burgers().problem, 2, Etdrk4(points=16), nodes=16)

@@ -106,6 +106,8 @@ def test_errors_are_those_of_the_frames_that_were_not_given():
     errors = doubling(data, OneStep()).errors(data)
     np.testing.assert_allclose(errors, np.sqrt(26 / 90) * np.ones(3), rtol=1e-14)
     told = doubling(data, OneStep()).evaluate(data)
+    with pytest.raises(ValueError, match=r"tried on OperatorData.*not on 'd"):
+        doubling(data, OneStep()).evaluate("d.hdf")
     assert told == pytest.approx({"relative_l2": errors[0], "median": errors[0], "largest": errors[0], "bound": 1e-6})
 
 

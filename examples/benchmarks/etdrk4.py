@@ -78,7 +78,7 @@ def orders(report: Report) -> None:
 def navier_stokes(report: Report) -> None:
     method = Etdrk4(points=256, steps=400, snapshots=4).compile(shipped("navier_stokes_vorticity"))
     v = method.init(0).modes[-1][None]
-    advance = lambda v: method._scheme.advance(v, 0.0, method._nonlinear)  # noqa: E731
+    advance = lambda v: method._scheme.advance(v, 0.0, method.system.nonlinear)  # noqa: E731
     v = advance(advance(v))
     rates = []
     for _ in range(5):

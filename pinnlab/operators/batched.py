@@ -13,6 +13,7 @@ import sympy as sp
 import torch
 from torch import Tensor
 
+from pinnlab.discretization.fourier import Differing, FourierSystem
 from pinnlab.domain.box import Box
 from pinnlab.family import Family
 from pinnlab.forms.boundary import initial_data
@@ -21,7 +22,7 @@ from pinnlab.known import Known
 from pinnlab.operators.differing import SteadyValues, ValuesInTime, values_on_grid
 from pinnlab.operators.drawn import Draw, placeholders, undrawn, with_drawn
 from pinnlab.solver import Solver
-from pinnlab.solvers.etdrk4 import Differing, Etdrk4, SpectralMethod
+from pinnlab.solvers.etdrk4 import Etdrk4, SpectralMethod
 from pinnlab.symbols import Expr, parameters_of
 
 # Numbers of nodal values stepped at once: on the CPU they and what a step makes of them stay near the caches.
@@ -76,13 +77,14 @@ class BatchedRun:
         if not isinstance(solver, Etdrk4) or not _at_the_start_alone(family):
             return None
         method = solver.compile(family.problem.with_parameters(**first), device)
-        if set(family.problem.names) - {s.field for s in method.form.states} - set(method.form.slaved):
+        if set(family.problem.names) - {s.field for s in method.system.form.states} - set(method.system.form.slaved):
             return None
         problem = family.problem.with_parameters(**placeholders(family, first))
         form = SpectralForm.of(problem)
         if _are_constraints_random(form):
             return None
-        fine = _stopping_at(dataclasses.replace(method, problem=problem, form=form), times)
+        system = dataclasses.replace(method.system, problem=problem, form=form)
+        fine = _stopping_at(dataclasses.replace(method, system=system), times)
         lower = solver.coarser(problem)
         coarse = None if lower is None else _coarse(lower, fine, device)
         return BatchedRun(family, times, axes, fine, coarse)
@@ -90,7 +92,7 @@ class BatchedRun:
     @cached_property
     def size(self) -> int:
         """How many members are stepped at once."""
-        each = len(self.fine.form.states) * math.prod(self.fine.shape)
+        each = len(self.fine.system.form.states) * math.prod(self.fine.system.shape)
         if self.fine.device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(self.fine.device)
             return max(1, int(SHARE * free / 8 / (ARRAYS + len(self.fine.kept)) / each))
@@ -107,18 +109,20 @@ class BatchedRun:
         return answer.cpu().numpy(), (apart / sizes.clamp_min(1e-300)).cpu().numpy()
 
     def _answers(self, method: SpectralMethod, draws: Sequence[Draw]) -> Tensor:
-        problem, interval, nodes = method.problem, method.problem.interval, _nodes(method)
+        system, problem = method.system, method.system.problem
+        interval, nodes = problem.interval, _nodes(system)
         assert interval is not None  # Etdrk4 takes no steady problem
         start = {interval.time: interval.start}
-        declared = initial_data(problem, method.form.states)
+        declared = initial_data(problem, system.form.states)
         columns = [values_on_grid([with_drawn(e, d) for d in draws], problem.space, nodes, start) for e in declared]
         initial = torch.as_tensor(np.stack(columns, axis=1), device=method.device)
         frames = [method.kept.index(k) for k in _steps(method, self.times)]
-        differing = _differing(method, draws, nodes)
+        differing = _differing(system, draws, nodes)
         # What was computed for the method once stays with it where it serves all members.
-        together = dataclasses.replace(method, differing=differing) if differing else method
-        states = together.evolve(initial)[:, frames]
-        found = [method.unknowns(states[:, i], float(t)) for i, t in enumerate(self.times)]
+        if differing:
+            method = dataclasses.replace(method, system=dataclasses.replace(system, differing=differing))
+        states = method.evolve(initial)[:, frames]
+        found = [method.system.unknowns(states[:, i], float(t)) for i, t in enumerate(self.times)]
         return resampled(torch.stack(found, dim=1), tuple(len(a) for a in self.axes))
 
 
@@ -159,22 +163,22 @@ def _are_constraints_random(form: SpectralForm) -> bool:
     return any(undrawn(e) for e in (*numbers, *form.sources))
 
 
-def _nodes(method: SpectralMethod) -> list[np.ndarray]:
-    region = method.problem.region
+def _nodes(system: FourierSystem) -> list[np.ndarray]:
+    region = system.problem.region
     assert isinstance(region, Box)  # Etdrk4 takes no other
-    ends = zip(region.bounds.values(), method.shape, strict=True)
+    ends = zip(region.bounds.values(), system.shape, strict=True)
     return [np.linspace(a, b, n, endpoint=False) for (a, b), n in ends]
 
 
-def _differing(method: SpectralMethod, draws: Sequence[Draw], nodes: Sequence[np.ndarray]) -> Mapping[Expr, Differing]:
+def _differing(system: FourierSystem, draws: Sequence[Draw], nodes: Sequence[np.ndarray]) -> Mapping[Expr, Differing]:
     """For everything random in the form its values in each member."""
-    coefficients = [c for row in method.form.linear for c in row.values() if isinstance(c, sp.Basic)]
-    atoms = set().union(*(undrawn(e) for e in (*coefficients, *method.form.products)))
-    return {k: _values(k, method, draws, nodes) for k in sorted(atoms, key=lambda k: (str(k), k.orders))}
+    coefficients = [c for row in system.form.linear for c in row.values() if isinstance(c, sp.Basic)]
+    atoms = set().union(*(undrawn(e) for e in (*coefficients, *system.form.products)))
+    return {k: _values(k, system, draws, nodes) for k in sorted(atoms, key=lambda k: (str(k), k.orders))}
 
 
-def _values(atom: Known, method: SpectralMethod, draws: Sequence[Draw], nodes: Sequence[np.ndarray]) -> Differing:
-    problem, device = method.problem, method.device
+def _values(atom: Known, system: FourierSystem, draws: Sequence[Draw], nodes: Sequence[np.ndarray]) -> Differing:
+    problem, device = system.problem, system.device
     assert problem.time is not None  # Etdrk4 takes no steady problem
     found = [with_drawn(atom, d) for d in draws]
     if any(problem.time in e.free_symbols for e in found):
@@ -186,14 +190,14 @@ def _values(atom: Known, method: SpectralMethod, draws: Sequence[Draw], nodes: S
 
 
 def _steps(method: SpectralMethod, times: np.ndarray) -> list[int]:
-    interval = method.problem.interval
+    interval = method.system.problem.interval
     assert interval is not None  # Etdrk4 takes no steady problem
     return [round((t - interval.start) / interval.length * method.steps) for t in times]
 
 
 def _stopping_at(method: SpectralMethod, times: np.ndarray) -> SpectralMethod:
     """The method with its snapshots at the times of the frames."""
-    interval = method.problem.interval
+    interval = method.system.problem.interval
     assert interval is not None  # Etdrk4 takes no steady problem
     steps = _steps(method, times)
     step = interval.length / method.steps
@@ -212,6 +216,6 @@ def _coarse(lower: Etdrk4, fine: SpectralMethod, device: torch.device) -> Spectr
     if apart < 2:
         return None
     steps = fine.steps // apart * (apart // 2)
-    method = dataclasses.replace(lower, steps=steps).compile(fine.problem, device)
+    method = dataclasses.replace(lower, steps=steps).compile(fine.system.problem, device)
     kept = tuple(k * steps // fine.steps for k in fine.kept)
     return dataclasses.replace(method, kept=kept)

@@ -34,7 +34,7 @@ def solver_forecast(problem: Problem, solver: Etdrk4, cycle: float, device: torc
         ValueError: If the equation depends on time explicitly, or a cycle is not a whole number of steps.
     """
     method = solver.compile(problem, device)
-    form, interval = method.form, problem.interval
+    form, interval = method.system.form, problem.interval
     assert interval is not None  # Etdrk4 takes no steady problem
     if any(problem.time in e.free_symbols for e in (*form.products, *form.sources)):
         raise ValueError(

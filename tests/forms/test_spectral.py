@@ -100,13 +100,13 @@ def test_symbols_of_the_linear_part_by_hand(shipped):
         problem = shipped[name]
         (low, high) = problem.region.bounds[problem.space[0]]
         k = 2 * np.pi / (high - low) * np.arange(5)
-        found = Etdrk4(points=16).compile(problem)._symbol.values[0].numpy()[:5]
+        found = Etdrk4(points=16).compile(problem).system.symbol.values[0].numpy()[:5]
         np.testing.assert_allclose(found, symbol(k), rtol=1e-14)
 
 
 def test_the_symbol_of_the_wave_equation_by_hand():
     problem = on_circle([D(u1, t, 2) - 4 * D(u1, x, 2)], (u1,), [initial(u1, 0), initial_rate(u1, 0)])
-    found = Etdrk4(points=16).compile(problem)._symbol.values.numpy()
+    found = Etdrk4(points=16).compile(problem).system.symbol.values.numpy()
     np.testing.assert_allclose(found[:, :, 3], [[0, 1], [-36, 0]])
 
 
@@ -233,11 +233,11 @@ def slow_rates(problem, fields, nodes):
 
 
 def fast_rates(problem, fields, points):
-    method = Etdrk4(points=points).compile(problem)
-    nodes = [n.numpy() for n in method._nodes]
+    system = Etdrk4(points=points).compile(problem).system
+    nodes = [n.numpy() for n in system.nodes]
     values = np.stack([np.broadcast_to(sp.lambdify(problem.space, f, "numpy")(*nodes), nodes[0].shape) for f in fields])
-    modes = method._modes.forward(torch.as_tensor(values)[None])
-    return method._modes.backward(method.rate(modes, TIME))[0].numpy(), nodes
+    modes = system.modes.forward(torch.as_tensor(values)[None])
+    return system.modes.backward(system.rate(modes, TIME))[0].numpy(), nodes
 
 
 def gap(problem, points, seed=0):

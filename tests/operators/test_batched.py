@@ -150,6 +150,6 @@ def test_where_no_companion_has_steps_at_the_frames_no_bound_is_known():
 
 def test_the_companion_costs_less_than_half_of_the_run():
     found = run(heat(u0=FIELD), Etdrk4(points=32, steps=100), (np.arange(8) / 8,))
-    assert found.coarse.shape == (24,)
+    assert found.coarse.system.shape == (24,)
     assert found.coarse.steps == 50
-    assert found.coarse.steps * found.coarse.shape[0] < 0.5 * found.fine.steps * found.fine.shape[0]
+    assert found.coarse.steps * found.coarse.system.shape[0] < 0.5 * found.fine.steps * found.fine.system.shape[0]

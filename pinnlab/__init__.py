@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from pinnlab.compare import Comparison as Comparison
     from pinnlab.compare import compare as compare
     from pinnlab.datasets.data import OperatorData as OperatorData
+    from pinnlab.datasets.origin import Origin as Origin
     from pinnlab.discretization.collocation import Chebyshev as Chebyshev
     from pinnlab.discretization.collocation import FiniteDifferences as FiniteDifferences
     from pinnlab.field import ExactField as ExactField
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
     from pinnlab.flow import Flow as Flow
     from pinnlab.forms.ansatz import Hard as Hard
     from pinnlab.forms.ansatz import Soft as Soft
+    from pinnlab.forms.point_symmetries import point_symmetries as point_symmetries
+    from pinnlab.forms.point_symmetry import PointSymmetry as PointSymmetry
     from pinnlab.gps.gram import Dense as Dense
     from pinnlab.gps.iterative import Iterative as Iterative
     from pinnlab.gps.kronecker import Kronecker as Kronecker
@@ -73,6 +76,7 @@ if TYPE_CHECKING:
     from pinnlab.networks.activations import Sine as Sine
     from pinnlab.networks.activations import Swish as Swish
     from pinnlab.networks.activations import Tanh as Tanh
+    from pinnlab.networks.affine import Affine as Affine
     from pinnlab.networks.deeponet import DeepOnet as DeepOnet
     from pinnlab.networks.embedding import FourierFeatures as FourierFeatures
     from pinnlab.networks.embedding import Harmonics as Harmonics
@@ -131,11 +135,14 @@ if TYPE_CHECKING:
     from pinnlab.observations import Observations as Observations
     from pinnlab.operators.augmentation import PeriodicShift as PeriodicShift
     from pinnlab.operators.augmentation import Reflection as Reflection
+    from pinnlab.operators.augmentation import Transposition as Transposition
+    from pinnlab.operators.covariant import Covariant as Covariant
     from pinnlab.operators.fine_tuning import FineTuning as FineTuning
     from pinnlab.operators.generate import generate as generate
     from pinnlab.operators.growth import IncrementalModes as IncrementalModes
     from pinnlab.operators.learning import OperatorLearning as OperatorLearning
     from pinnlab.operators.learning import train as train
+    from pinnlab.operators.lie_symmetry import LieSymmetry as LieSymmetry
     from pinnlab.operators.normalisation import PointwiseGaussian as PointwiseGaussian
     from pinnlab.operators.normalisation import UnitGaussian as UnitGaussian
     from pinnlab.operators.normalisation import Unnormalised as Unnormalised
@@ -144,21 +151,27 @@ if TYPE_CHECKING:
     from pinnlab.operators.pairs import Bundled as Bundled
     from pinnlab.operators.pairs import OneStep as OneStep
     from pinnlab.operators.pairs import SolutionMap as SolutionMap
+    from pinnlab.operators.pictures import plot_prediction as plot_prediction
     from pinnlab.operators.residual_loss import ResidualLoss as ResidualLoss
+    from pinnlab.operators.space_time import SpaceTime as SpaceTime
     from pinnlab.operators.spectral_operator import SpectralOperator as SpectralOperator
     from pinnlab.operators.spectral_operator import train_without_data as train_without_data
+    from pinnlab.operators.symmetry_residual import symmetry_residual as symmetry_residual
     from pinnlab.operators.trained import TrainedOperator as TrainedOperator
     from pinnlab.operators.unrolled import Pushforward as Pushforward
     from pinnlab.operators.unrolled import Rollout as Rollout
     from pinnlab.pinn_ensemble import solve_ensemble as solve_ensemble
     from pinnlab.pinns.moving import AllParameters as AllParameters
     from pinnlab.pinns.moving import OutputLayer as OutputLayer
+    from pinnlab.plots.samples import plot_answer as plot_answer
+    from pinnlab.plots.samples import plot_sample as plot_sample
     from pinnlab.posterior import Posterior as Posterior
     from pinnlab.random_functions import NeumannField as NeumannField
     from pinnlab.random_functions import PeriodicField as PeriodicField
     from pinnlab.random_functions import TravellingSines as TravellingSines
     from pinnlab.random_functions import TwoPhase as TwoPhase
     from pinnlab.random_functions import WindowedSines as WindowedSines
+    from pinnlab.random_sources import GaussianPulse as GaussianPulse
     from pinnlab.reference import cross_check as cross_check
     from pinnlab.reference import reference as reference
     from pinnlab.reference import refine as refine
@@ -250,6 +263,7 @@ _LATER = {
     "compare": "pinnlab.compare",
     "Comparison": "pinnlab.compare",
     "OperatorData": "pinnlab.datasets.data",
+    "Origin": "pinnlab.datasets.origin",
     "Chebyshev": "pinnlab.discretization.collocation",
     "FiniteDifferences": "pinnlab.discretization.collocation",
     "ExactField": "pinnlab.field",
@@ -260,6 +274,8 @@ _LATER = {
     "Flow": "pinnlab.flow",
     "Hard": "pinnlab.forms.ansatz",
     "Soft": "pinnlab.forms.ansatz",
+    "point_symmetries": "pinnlab.forms.point_symmetries",
+    "PointSymmetry": "pinnlab.forms.point_symmetry",
     "Dense": "pinnlab.gps.gram",
     "Iterative": "pinnlab.gps.iterative",
     "Kronecker": "pinnlab.gps.kronecker",
@@ -277,6 +293,7 @@ _LATER = {
     "Sine": "pinnlab.networks.activations",
     "Swish": "pinnlab.networks.activations",
     "Tanh": "pinnlab.networks.activations",
+    "Affine": "pinnlab.networks.affine",
     "DeepOnet": "pinnlab.networks.deeponet",
     "FourierFeatures": "pinnlab.networks.embedding",
     "Harmonics": "pinnlab.networks.embedding",
@@ -335,11 +352,14 @@ _LATER = {
     "Observations": "pinnlab.observations",
     "PeriodicShift": "pinnlab.operators.augmentation",
     "Reflection": "pinnlab.operators.augmentation",
+    "Transposition": "pinnlab.operators.augmentation",
+    "Covariant": "pinnlab.operators.covariant",
     "FineTuning": "pinnlab.operators.fine_tuning",
     "generate": "pinnlab.operators.generate",
     "IncrementalModes": "pinnlab.operators.growth",
     "OperatorLearning": "pinnlab.operators.learning",
     "train": "pinnlab.operators.learning",
+    "LieSymmetry": "pinnlab.operators.lie_symmetry",
     "PointwiseGaussian": "pinnlab.operators.normalisation",
     "UnitGaussian": "pinnlab.operators.normalisation",
     "Unnormalised": "pinnlab.operators.normalisation",
@@ -348,21 +368,27 @@ _LATER = {
     "Bundled": "pinnlab.operators.pairs",
     "OneStep": "pinnlab.operators.pairs",
     "SolutionMap": "pinnlab.operators.pairs",
+    "plot_prediction": "pinnlab.operators.pictures",
     "ResidualLoss": "pinnlab.operators.residual_loss",
+    "SpaceTime": "pinnlab.operators.space_time",
     "SpectralOperator": "pinnlab.operators.spectral_operator",
     "train_without_data": "pinnlab.operators.spectral_operator",
+    "symmetry_residual": "pinnlab.operators.symmetry_residual",
     "TrainedOperator": "pinnlab.operators.trained",
     "Pushforward": "pinnlab.operators.unrolled",
     "Rollout": "pinnlab.operators.unrolled",
     "solve_ensemble": "pinnlab.pinn_ensemble",
     "AllParameters": "pinnlab.pinns.moving",
     "OutputLayer": "pinnlab.pinns.moving",
+    "plot_answer": "pinnlab.plots.samples",
+    "plot_sample": "pinnlab.plots.samples",
     "Posterior": "pinnlab.posterior",
     "NeumannField": "pinnlab.random_functions",
     "PeriodicField": "pinnlab.random_functions",
     "TravellingSines": "pinnlab.random_functions",
     "TwoPhase": "pinnlab.random_functions",
     "WindowedSines": "pinnlab.random_functions",
+    "GaussianPulse": "pinnlab.random_sources",
     "cross_check": "pinnlab.reference",
     "reference": "pinnlab.reference",
     "refine": "pinnlab.reference",

@@ -102,10 +102,9 @@ def list_command(
     verbose: Annotated[bool, typer.Option("--verbose", help="Add every reason, and ask the slow solvers too.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Shipped problems, solvers, and which solves which."""
-    from rich.table import Table
-
-    from pinnlab.catalog import load, shipped
+    """Shipped problems and families, solvers, and which solves which."""
+    from pinnlab.catalog import load, load_family, shipped, shipped_families
+    from pinnlab.commands.text import support_table
     from pinnlab.support import shipped_solvers, support
 
     solvers = shipped_solvers()
@@ -116,23 +115,20 @@ def list_command(
     with waiting, stdout_kept_clean():
         problems = {name: load(name) for name in shipped()}
         answers = {name: dict(support(problem, asked)) for name, problem in problems.items()}
+        families = {name: list(load_family(name).things) for name in shipped_families()}
     if as_json:
         say_json(
             {
                 "problems": answers,
+                "families": families,
                 "solvers": list(solvers),
                 "not_asked": [s for s in solvers if s not in asked],
             }
         )
         return
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("problem", no_wrap=True)
-    table.add_column("axes", no_wrap=True)
-    table.add_column("solved by")
-    for name, problem in problems.items():
-        able = ", ".join(solver for solver, answer in answers[name].items() if answer == "yes")
-        table.add_row(name, _axes(problem), able or "none that was asked")
-    standard_output().print(table)
+    standard_output().print(support_table(problems, answers))
+    for name, things in families.items():
+        say(f"family {name}: random {', '.join(things)}")
     if len(asked) < len(solvers):
         left = ", ".join(s for s in solvers if s not in asked)
         say(f"not asked, since that takes seconds: {left}; --verbose asks, and tells the reason of every no")
@@ -140,12 +136,6 @@ def list_command(
         for solver, answer in row.items():
             if answer != "yes":
                 say(f"{name}, {solver}: {answer}")
-
-
-def _axes(problem: Problem) -> str:
-    """The names of the coordinates, the middle ones left out where there are many."""
-    names = [c.name for c in problem.coordinates]
-    return ", ".join(names) if len(names) <= 4 else f"{names[0]} to {names[-1]}"
 
 
 @app.command()
@@ -330,13 +320,16 @@ def info(
     check: Annotated[bool, typer.Option("--check", help="Verify every checksum, link and identity in it.")] = False,
     as_json: Json = False,
 ) -> None:
-    """What is in a result file, and whether it is sound."""
+    """What is in a result file, and whether it is sound, or in a file of samples."""
     from pinnlab.commands.inspection import describe_file, require_result
+    from pinnlab.commands.sample_files import holds_samples
     from pinnlab.commands.text import file_lines
     from pinnlab.files import hdf5
     from pinnlab.problem import Problem
 
     require_result(file)
+    if check and holds_samples(file):
+        raise ValueError(f"{file}: files of samples hold no checksums to verify; leave --check away")
     faults = hdf5.check(file, lambda text: Problem.from_json(text).sha256) if check else []
     # A file with faults may be too broken to describe.
     data = {"file": os.fspath(file)} if faults else describe_file(file)
@@ -358,14 +351,15 @@ def plot(
         Path | None, typer.Option("--out", help="PNG, PDF or SVG by its suffix; if not said, F with the suffix .png.")
     ] = None,
     at: Annotated[float | None, typer.Option("--at", help="The one time to show; the stored one next to it.")] = None,
+    sample: Annotated[int, typer.Option("--sample", min=0, help="Which one, of a file of samples.")] = 0,
 ) -> None:
-    """Draw a result file: lines or maps of its fields."""
+    """Draw a result file: lines or maps of its fields; of a file of samples one, its inputs and outputs."""
     from pinnlab.commands.inspection import require_result
     from pinnlab.commands.pictures import draw
 
     require_result(file)
     target = file.with_suffix(".png") if out is None else out
-    draw(file, target, at)
+    draw(file, target, at, sample)
     say(f"written {target}")
 
 

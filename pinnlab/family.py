@@ -51,6 +51,11 @@ class Family:
         if not self.distributions:
             raise ValueError(f"Family of {self.problem.name!r}: name at least one of its parameters {names}")
         for key, distribution in self.distributions.items():
+            if isinstance(key, str):
+                raise ValueError(
+                    f"Family of {self.problem.name!r}: the key {key!r} is a text; give the parameter itself, as "
+                    f"parameter(…) made it: those of the problem are {', '.join(names) or 'none'}"
+                )
             if key not in self.problem.parameters:
                 name = getattr(key, "name", str(key))
                 raise ValueError(

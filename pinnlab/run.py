@@ -180,13 +180,36 @@ class Keeper:
         for key, value in self._identity.items():
             if stored.get(key) != value:
                 raise ValueError(
-                    f"checkpoint {os.fspath(self._path)}: it belongs to another {key} ({str(stored.get(key))[:80]}); "
-                    "resume with the same problem or data, settings and seed, or name another file"
+                    f"checkpoint {os.fspath(self._path)}: it belongs to another {key} "
+                    f"({_differing(stored.get(key), value)}); resume with the same problem or data, settings and seed, "
+                    "or name another file"
                 )
         run.state, run.step, run.seconds = state, int(extra["step"]), float(extra["seconds"])
         columns = extra["history"]
         n = len(next(iter(columns.values()), ()))
         run.rows = [{k: float(v[i]) for k, v in columns.items() if not math.isnan(v[i])} for i in range(n)]
+
+
+def _differing(stored: object, asked: object) -> str:
+    """Where settings in JSON differ first, such as `optimizer.learning_rate is 0.1 there and 0.2 here`.
+
+    Of anything else what was stored.
+    """
+    there, here, place = _settings_in(stored), _settings_in(asked), list[str]()
+    while isinstance(there, dict) and isinstance(here, dict) and there != here:
+        place.append(next(k for k in (*here, *there) if here.get(k, here) != there.get(k, there)))
+        there, here = there.get(place[-1]), here.get(place[-1])
+    if not place:
+        return str(stored)[:80]
+    return f"{'.'.join(place)} is {str(there)[:80]} there and {str(here)[:80]} here"
+
+
+def _settings_in(value: object) -> object:
+    """What a text in JSON holds; None for anything else."""
+    try:
+        return json.loads(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def ranks_agree(ranks: Ranks, told: Sequence[object]) -> bool:

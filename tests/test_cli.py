@@ -17,7 +17,7 @@ import sympy as sp
 from typer.testing import CliRunner
 
 from pinnlab import Box, D, Etdrk4, Problem, SolveFailed, Status, dirichlet, solve
-from pinnlab.catalog import load, shipped
+from pinnlab.catalog import load, shipped, shipped_families
 from pinnlab.cli import app
 from pinnlab.fields.mesh import MeshField
 from pinnlab.files import hdf5
@@ -92,6 +92,8 @@ def test_list_has_every_problem_and_solver():
     assert every <= set(data["solvers"])
     assert data["problems"]["burgers"]["etdrk4"].startswith("no: ")
     assert data["problems"]["burgers_periodic"]["etdrk4"] == "yes"
+    assert set(data["families"]) == set(shipped_families())
+    assert data["families"]["burgers"] == ["u0"]
     assert data["not_asked"] == ["deepxde-pinn"]
     assert "deepxde-pinn" not in data["problems"]["burgers"]
 
@@ -105,6 +107,7 @@ def test_list_for_people_fits_eighty_columns_and_cuts_no_name(monkeypatch):
     assert "…" not in result.stdout
     assert max(map(len, result.stdout.splitlines()[:-1])) <= 80
     assert "causal-pinn, collocation" in result.stdout
+    assert "family burgers: random u0" in result.stdout
     assert "not asked, since that takes seconds: deepxde-pinn" in result.stdout
 
 

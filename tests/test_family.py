@@ -62,6 +62,8 @@ def test_functions_are_parameters_too():
 def test_what_is_no_parameter_is_refused_with_the_nearest_name():
     with pytest.raises(ValueError, match="did you mean 'k'"):
         Family(problem, {parameter("kk", 2): scipy.stats.norm()})
+    with pytest.raises(ValueError, match=r"'k' is a text; give the parameter itself, .* those of the problem are f, k"):
+        Family(problem, {"k": scipy.stats.norm()})
     with pytest.raises(ValueError, match="rvs"):
         Family(problem, {k: 3.0})
     with pytest.raises(ValueError, match="at least one"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, field
 
@@ -81,6 +82,16 @@ def test_a_kept_run_goes_on_and_one_of_another_thing_is_refused(tmp_path):
     assert (rest.state, list(rest.columns()["step"])) == (Count(5), [1, 2, 3, 4, 5])
     with pytest.raises(ValueError, match="it belongs to another a "):
         run(keeper=Keeper(path, {"a": 2}), resume=True)
+
+
+def test_the_setting_that_differs_is_named(tmp_path):
+    def kept(rate):
+        described = {"type": "Learning", "epochs": 3, "optimizer": {"type": "AdamW", "learning_rate": rate}}
+        return Keeper(tmp_path / "kept", {"learning": json.dumps(described)})
+
+    run(keeper=kept(0.1), limits=Limits(max_steps=2))
+    with pytest.raises(ValueError, match=r"another learning \(optimizer.learning_rate is 0.1 there and 0.2 here\)"):
+        run(keeper=kept(0.2), resume=True)
 
 
 def test_limits_and_seeds_that_mean_nothing_are_refused():

@@ -16,6 +16,7 @@ from scipy.linalg import solveh_banded
 from scipy.ndimage import gaussian_filter
 
 from pinnlab.datasets.data import OperatorData
+from pinnlab.operators.trained import TrainedOperator
 
 LOW, HIGH = 1 / 50.28, 1 / 2.786
 CLASS, COARSE = "class", "coarse"
@@ -97,3 +98,19 @@ def through_coarse(coarse_answer: np.ndarray, high: np.ndarray, corrected: bool)
         return prolonged(coarse_answer, 2, 2)
     fine = five_point(permeability(high))
     return fine + prolonged(coarse_answer - fine[::2, ::2], 2, 1)
+
+
+def answered(operator: TrainedOperator, high: np.ndarray, every: int, coarse: bool) -> np.ndarray:
+    """The answers on the closed grid `(k, n + 1, n + 1)` to fields of classes `(k, n, n)`.
+
+    The operator is asked at every `every`-th node; with `coarse` it is given the five-point solutions there too.
+    """
+    some = high[:, ::every, ::every]
+    channels = [np.pad(2.0 * some - 1, ((0, 0), (0, 1), (0, 1)))]
+    if coarse:
+        channels.append(np.stack([five_point(permeability(one)) for one in some]))
+    nodes = np.linspace(0, 1, some.shape[-1] + 1)
+    answers = operator(np.stack(channels, axis=1), (nodes, nodes))[:, 0, 0].astype(float)
+    if every == 1:
+        return answers
+    return np.stack([through_coarse(answer, one, coarse) for answer, one in zip(answers, high, strict=True)])

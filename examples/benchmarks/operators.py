@@ -28,6 +28,7 @@ from pathlib import Path
 import _darcy16
 import numpy as np
 import torch
+from _operators import MANY, ONE, Asked, Costs, Pair, asked_alike, keep, relative_errors, together, with_nodes
 from operator_data import burgers
 
 from pinnlab.datasets.data import OperatorData
@@ -40,13 +41,16 @@ from pinnlab.networks.unet import UNet
 from pinnlab.operators.augmentation import PeriodicShift, Reflection, Transposition
 from pinnlab.operators.generate import generate
 from pinnlab.operators.learning import OperatorLearning, train
-from pinnlab.operators.payoff import Timing, payoff, timed
+from pinnlab.operators.payoff import Timing, timed
+from pinnlab.operators.pictures import plot_prediction, typical
 from pinnlab.operators.trained import TrainedOperator
+from pinnlab.plots.samples import plot_answer
 from pinnlab.solvers.etdrk4 import Etdrk4
 from pinnlab.training.adam_w import AdamW
 
 SEED, TEST_SEED = 0, 1_000_003
-ASKED = 50
+# Single queries that are timed, and queries at once.
+ASKED, BATCH = 50, 50
 SQUARE = (Reflection("x"), Reflection("y"), Transposition("x", "y"))
 BURGERS, PURE, CORRECTED = "Burgers, s = 256", "Darcy", "Darcy, with five-point solution"
 
@@ -132,13 +136,15 @@ def work(order: dict) -> None:
 
 def test_of_burgers(operator: TrainedOperator, order: dict) -> dict:
     test = in_memory(Path(order["folder"]) / "test.hdf")
-    asked = timed(
-        "operator",
-        lambda i: operator(np.asarray(test.inputs[i : i + 1]), test.axes, times=test.times)[0, 0, 0],
-        list(np.asarray(test.outputs[:ASKED, 0, 0])),
-    )
+    truths = np.asarray(test.outputs[:, 0, 0])
+
+    def ask(inputs: np.ndarray) -> np.ndarray:
+        return operator(inputs, test.axes, times=test.times)[:, 0, 0]
+
     errors = operator.errors(test)
-    return {"256": {"error": float(errors.mean()), "largest": float(errors.max()), "seconds": asked.seconds}}
+    if order["picture"]:
+        keep(plot_prediction(operator, test, typical(operator, test)), "operators_burgers")
+    return {"256": measured(ask, np.asarray(test.inputs), truths, errors)}
 
 
 def tests_of_darcy(operator: TrainedOperator, order: dict, coarse: bool) -> dict:
@@ -146,74 +152,72 @@ def tests_of_darcy(operator: TrainedOperator, order: dict, coarse: bool) -> dict
     found = {}
     for label, part, every in (("16 x 16", "test_16", 1), ("32 x 32", "test_32", 2)):
         data = _darcy16.samples(Path(order["darcy"]), part, False)
-        high = _darcy16.shipped(data.inputs[:, 0]) > 0
-        truths = list(_darcy16.shipped(np.asarray(data.outputs[:, 0, 0], float)))
+        high, truths = _darcy16.shipped(data.inputs[:, 0]) > 0, _darcy16.shipped(np.asarray(data.outputs[:, 0, 0]))
 
-        def ask(i: int, high: np.ndarray = high, every: int = every) -> np.ndarray:
-            return _darcy16.shipped(answered(operator, high[i], every, coarse))
+        def ask(some: np.ndarray, every: int = every) -> np.ndarray:
+            return _darcy16.shipped(_darcy16.answered(operator, some, every, coarse))
 
-        asked = timed("operator", ask, truths, repeats=1)
-        errors = [float(np.linalg.norm(ask(i) - u) / np.linalg.norm(u)) for i, u in enumerate(truths)]
-        found[label] = {"error": asked.error, "largest": max(errors), "seconds": asked.seconds}
+        errors = relative_errors(ask(high), truths)
+        found[label] = measured(ask, high, truths, errors)
+        if order["picture"]:
+            number = int(np.argsort(errors)[len(errors) // 2])
+            answer = _darcy16.answered(operator, high[number : number + 1], every, coarse)
+            name = f"operators_darcy_{label.split()[0]}" + "_corrected" * coarse
+            keep(plot_answer(data, answer[None], number), name)
     return found
 
 
-def answered(operator: TrainedOperator, high: np.ndarray, every: int, coarse: bool) -> np.ndarray:
-    """The answer on the closed grid to one field of classes."""
-    some = high[::every, ::every]
-    channels = [np.pad(2.0 * some - 1, ((0, 1), (0, 1)))]
-    if coarse:
-        channels.append(_darcy16.five_point(_darcy16.permeability(some)))
-    nodes = np.linspace(0, 1, len(some) + 1)
-    answer = operator(np.stack(channels)[None], (nodes, nodes))[0, 0, 0].astype(float)
-    return answer if every == 1 else _darcy16.through_coarse(answer, high, coarse)
+def measured(ask: Asked, inputs: np.ndarray, truths: np.ndarray, errors: np.ndarray) -> dict:
+    """Errors of all tests, and seconds per query, one by one and many at once."""
+    one = timed("operator", lambda i: ask(inputs[i : i + 1])[0], list(truths[:ASKED]))
+    many = together("operator", lambda: ask(inputs[:BATCH]), truths[:BATCH])
+    return {
+        "error": float(errors.mean()),
+        "largest": float(errors.max()),
+        ONE: one.seconds,
+        MANY: many.seconds,
+    }
 
 
 # -- classical solvers -----------------------------------------------------------------------------------------
 
 
-def classical_burgers(folder: Path) -> list[Timing]:
+def classical_burgers(folder: Path) -> list[Pair]:
     """Etdrk4, compiled once, from the lowest Fourier modes of the same 256 values to the same 256.
 
     The initial values have no mean, but the 256 of them have one, as large as a thousandth of the answer: it is taken off.
     """
     test = well.open(folder / "test.hdf").loaded()
-    member, found = burgers().problem, []
+    inputs, truths = np.asarray(test.inputs[:, 0], float), np.asarray(test.outputs[:, 0, 0])
+    found = []
     for points in (16, 24, 32, 48, 64, 96):
         for steps in (6, 8, 12, 16, 24, 32):
-            method = Etdrk4(points=points, steps=steps, snapshots=1).compile(member)
+            method = Etdrk4(points=points, steps=steps, snapshots=1).compile(burgers().problem)
 
-            def ask(i: int, method=method, points: int = points) -> np.ndarray:
-                given = np.asarray(test.inputs[i, 0], float)
-                start = torch.from_numpy(with_nodes(given - given.mean(), points))
-                return with_nodes(method.evolve(start[None, None])[0, -1, 0].numpy(), 256)
+            def ask(given: np.ndarray, method=method, points: int = points) -> np.ndarray:
+                start = torch.from_numpy(with_nodes(given - given.mean(axis=1, keepdims=True), points))
+                return with_nodes(method.evolve(start[:, None])[:, -1, 0].numpy(), 256)
 
-            found.append(timed(f"Etdrk4(points={points}, steps={steps})", ask, list(test.outputs[:, 0, 0]), repeats=1))
+            found.append(asked_alike(f"Etdrk4(points={points}, steps={steps})", ask, inputs, truths, ASKED, BATCH))
     return found
 
 
-def with_nodes(values: np.ndarray, n: int) -> np.ndarray:
-    """A periodic function at n nodes, by its Fourier modes below n/2 and those that it has."""
-    modes = np.fft.rfft(values)
-    kept = np.zeros(n // 2 + 1, complex)
-    most = min(n, len(values)) // 2
-    kept[:most] = modes[:most]
-    return np.fft.irfft(kept, n) * (n / len(values))
-
-
-def classical_darcy(path: Path, part: str) -> list[Timing]:
+def classical_darcy(path: Path, part: str) -> list[Pair]:
+    """Five-point differences at several resolutions; a batch is solved one after another."""
     data = _darcy16.samples(path, part, False)
-    high = _darcy16.shipped(data.inputs[:, 0]) > 0
-    truths = list(_darcy16.shipped(np.asarray(data.outputs[:, 0, 0], float)))
-    found = [
-        timed("five-point", lambda i: _darcy16.shipped(_darcy16.five_point(_darcy16.permeability(high[i]))), truths)
-    ]
-    for times in (2, 4):
+    high, truths = _darcy16.shipped(data.inputs[:, 0]) > 0, _darcy16.shipped(np.asarray(data.outputs[:, 0, 0], float))
+    found = []
+    for times in (1, 2, 3, 4, 6) if part == "test_16" else (1, 2):
 
-        def ask(i: int, times: int = times) -> np.ndarray:
-            return _darcy16.shipped(_darcy16.five_point(_darcy16.sharpened(high[i], times))[::times, ::times])
+        def solved(one: np.ndarray, times: int = times) -> np.ndarray:
+            a = _darcy16.permeability(one) if times == 1 else _darcy16.sharpened(one, times)
+            return _darcy16.shipped(_darcy16.five_point(a)[::times, ::times])
 
-        found.append(timed(f"five-point, {times} x finer, interface by splines", ask, truths, repeats=1))
+        def ask(some: np.ndarray, solved=solved) -> np.ndarray:
+            return np.stack([solved(one) for one in some])
+
+        name = "five-point" if times == 1 else f"five-point, {times} x finer, interface by splines"
+        found.append(asked_alike(name, ask, high, truths, ASKED, BATCH))
     return found
 
 
@@ -254,7 +258,7 @@ def main() -> None:
             "epochs": args.epochs,
             "test": not args.validate,
         }
-        orders = [{"case": n, "seed": s, **common} for n in names for s in range(args.seeds)]
+        orders = [{"case": n, "seed": s, "picture": s == 0, **common} for n in names for s in range(args.seeds)]
         with concurrent.futures.ThreadPoolExecutor(args.at_once) as pool:
             results = list(pool.map(run, orders))
         show_errors(report, names, results)
@@ -291,32 +295,24 @@ def show_errors(report, names: list[str], results: list[dict]) -> None:
 def show_costs(
     report, names: list[str], results: list[dict], folder: Path, darcy: Path | None, generated: float
 ) -> None:
-    from rich.table import Table
-
     if BURGERS in names:
         bounds = well.open(folder / "test.hdf").bounds
         report.print(
             f"Burgers data: {generated:.0f} core seconds for 1,000 samples; estimated relative error of the test samples "
             f"{np.median(bounds):.1e} in the median, at most {bounds.max():.1e}"
         )
-    table = Table(
-        "case", "test", "error", "ms per query", "cheapest classical of equal error", "its error", "its ms",
-        "training + data, core s", "has paid off", title="Single queries on one core; the most accurate classical one where none is equal",
-    )  # fmt: skip
+    costs = Costs()
     for name in names:
         mine = [r for r in results if r["case"] == name]
+        spent = statistics.median(r["seconds"] for r in mine) + (name == BURGERS) * generated
         for label in CASES[name].wanted:
-            part = "test_" + label.split()[0]
-            rivals = classical_burgers(folder) if name == BURGERS else classical_darcy(darcy, part)
-            error, seconds = (statistics.median(r["tests"][label][key] for r in mine) for key in ("error", "seconds"))
-            spent = statistics.median(r["seconds"] for r in mine) + (name == BURGERS) * generated
-            found = payoff(Timing("operator", seconds, error), rivals, spent)
-            rival = found.classical or min(rivals, key=lambda one: one.error)
-            table.add_row(
-                name, label, f"{error:.2e}", f"{1e3 * seconds:.1f}", rival.name, f"{rival.error:.2e}",
-                f"{1e3 * rival.seconds:.1f}", f"{spent:.0f}", str(found),
-            )  # fmt: skip
-    report.print(table)
+            rivals = classical_burgers(folder) if name == BURGERS else classical_darcy(darcy, "test_" + label[:2])
+            tests = [r["tests"][label] for r in mine]
+            error = statistics.median(one["error"] for one in tests)
+            for way, told in ((ONE, ONE), (MANY, f"{BATCH} {MANY}")):
+                seconds = statistics.median(one[way] for one in tests)
+                costs.add(name, label, told, Timing("operator", seconds, error), [r[way] for r in rivals], spent)
+    report.print(costs.table)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import sympy as sp
 from safetensors import SafetensorError, safe_open
 
 from pinnlab.calibration import Score, calibration
+from pinnlab.commands.sample_files import describe_samples, holds_samples
 from pinnlab.errors import UnsupportedProblem
 from pinnlab.field import ExactField
 from pinnlab.files import checkpoint, reading
@@ -186,13 +187,15 @@ def require_result(path: str | os.PathLike[str]) -> None:
 
 
 def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What is in a result file, without reading the values of an evolution.
+    """What is in a result file, without reading the values of an evolution, or in a file of samples.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no result of pinnlab, or is damaged; a checkpoint is told as such.
+        ValueError: If it is neither, or is damaged; a checkpoint is told as such.
     """
     require_result(path)
+    if holds_samples(path):
+        return describe_samples(path)
     with reading.opened(path) as file:
         names = reading.names(file)
         contents = reading.contents(file, None if names.time is None else 0)

@@ -37,7 +37,9 @@ Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that `pin
 
 def data(
     family: Declared,
-    out: Annotated[Path, typer.Option("--out", help="HDF5 file for the samples; an unfinished one is gone on with.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="HDF5 file for the samples; an unfinished or shorter one is gone on with.")
+    ],
     n: Annotated[int, typer.Option("--n", min=1, help="How many samples.")] = 1000,
     nodes: Annotated[str, typer.Option("--nodes", help="Along each coordinate of space: 256, or 64,64.")] = "64",
     times: Annotated[str | None, typer.Option("--times", help="Of the frames: 0,0.5,1; the last if not said.")] = None,
@@ -50,7 +52,7 @@ def data(
     import numpy as np
 
     from pinnlab.catalog import load_family
-    from pinnlab.operators.generate import generate
+    from pinnlab.operators.generate import POOR, generate
 
     require_writable(out)
     with stdout_kept_clean():
@@ -78,6 +80,7 @@ def data(
         "frames": made.frames,
         "median_bound": float(np.median(known)) if len(known) else None,
         "largest_bound": float(known.max()) if len(known) else None,
+        "bounds_above_10_percent": int(np.count_nonzero(known > POOR)) if len(known) else None,
     }
     _tell(told, as_json)
 
@@ -89,6 +92,7 @@ def train(
     network: Annotated[str, typer.Option("--network", help="NAME[:key=value,…], as in fno:modes=16,width=64.")] = "fno",
     epochs: Annotated[int, typer.Option("--epochs", min=1)] = 100,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Samples per step.")] = 20,
+    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="Of AdamW, at its largest.")] = None,
     seed: Seed = None,
     device: Device = None,
     max_seconds: MaxSeconds = None,
@@ -103,6 +107,7 @@ def train(
     from pinnlab.files import well
     from pinnlab.operators.learning import OperatorLearning
     from pinnlab.operators.learning import train as trained
+    from pinnlab.training.adam_w import AdamW
 
     require_writable(out / "settings.json", made_here=out)
     require_fresh(checkpoint, resume)
@@ -114,7 +119,8 @@ def train(
                 f"{data}: its inputs are {', '.join(samples.input_names)}, and {missing[0]} of {family} is not among "
                 "them; give samples of this family"
             )
-        learning = OperatorLearning(network_of_text(network), epochs=epochs, batch=batch)
+        optimizer = AdamW() if learning_rate is None else AdamW(learning_rate)
+        learning = OperatorLearning(network_of_text(network), optimizer=optimizer, epochs=epochs, batch=batch)
         found = trained(
             samples,
             learning,
@@ -137,18 +143,33 @@ def train(
     _tell(told, as_json)
 
 
-def evaluate(model: Model, data: Samples, device: Device = None, as_json: Json = False) -> None:
+def evaluate(
+    model: Model,
+    data: Samples,
+    figure: Annotated[
+        Path | None,
+        typer.Option("--figure", help="Picture of the sample with the median error: input, truth, prediction, error."),
+    ] = None,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
     """Relative L2 errors of a trained operator on samples: take another --seed for these than for training."""
+    from pinnlab.commands.pictures import draw_prediction, require_picture
     from pinnlab.files import well
     from pinnlab.operators.trained import TrainedOperator
     from pinnlab.solve import resolve_device
 
+    if figure is not None:
+        require_picture(figure)
     with stdout_kept_clean():
         operator = TrainedOperator.load(model).to(resolve_device(device or "auto"))
         samples = well.open(data).loaded()
         told = {"model": os.fspath(model), "data": os.fspath(data), "samples": len(samples)}
         told |= operator.evaluate(samples)
         told["seconds_per_query"] = operator.seconds_per_query(samples)
+        if figure is not None:
+            told["figure"] = os.fspath(figure)
+            draw_prediction(operator, samples, figure)
     _tell(told, as_json)
 
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import sympy as sp
+from rich.table import Table
 
+from pinnlab.commands.sample_files import sample_lines
 from pinnlab.problem import Problem
 
 ENDINGS = {"done": "done", "running": "stopped by its budget", "diverged": "diverged"}
@@ -28,6 +30,24 @@ def problem_lines(problem: Problem, data: Mapping[str, Any]) -> list[str]:
             continue
         lines += [f"  {name}", *(f"    {key}: {_plain(value)}" for key, value in form.items())]
     return [*lines, "", "solvers", *(f"  {name}: {answer}" for name, answer in data["support"].items())]
+
+
+def support_table(problems: Mapping[str, Problem], answers: Mapping[str, Mapping[str, str]]) -> Table:
+    """Problems with their coordinates and the solvers that take them."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("problem", no_wrap=True)
+    table.add_column("axes", no_wrap=True)
+    table.add_column("solved by")
+    for name, problem in problems.items():
+        able = ", ".join(solver for solver, answer in answers[name].items() if answer == "yes")
+        table.add_row(name, _axes(problem), able or "none that was asked")
+    return table
+
+
+def _axes(problem: Problem) -> str:
+    """The names of the coordinates, the middle ones left out where there are many."""
+    names = [c.name for c in problem.coordinates]
+    return ", ".join(names) if len(names) <= 4 else f"{names[0]} to {names[-1]}"
 
 
 def solution_lines(data: Mapping[str, Any]) -> list[str]:
@@ -63,7 +83,9 @@ def solution_lines(data: Mapping[str, Any]) -> list[str]:
 
 
 def file_lines(data: Mapping[str, Any]) -> list[str]:
-    """A result file, from `describe_file`."""
+    """A result file or one of samples, from `describe_file`."""
+    if "samples" in data:
+        return sample_lines(data)
     lines = [
         f"{data['file']}: {data['title']} ({data['bytes']:,} bytes, schema {data['schema']})",
         f"problem: {data['problem']}, sha256 {data['problem_sha256']}",

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from pinnlab.admissible import require_counts
+from pinnlab.datasets.origin import Origin
 from pinnlab.datasets.samples import Samples, StoredSamples, blocks, require_finite
 from pinnlab.networks.operator import Signature
 
@@ -39,6 +40,7 @@ class OperatorData:
         output_names: Of the output channels.
         coordinates: Names of the coordinates of space.
         periodic: For each coordinate of space whether it is periodic.
+        origin: Of which family the samples are members, and which ones; None where that is not known.
 
     Raises:
         ValueError: If shapes, names or lengths contradict one another, if the values are no floating-point numbers of
@@ -54,6 +56,7 @@ class OperatorData:
     output_names: tuple[str, ...]
     coordinates: tuple[str, ...]
     periodic: tuple[bool, ...]
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         for name in ("inputs", "outputs"):
@@ -80,7 +83,8 @@ class OperatorData:
         if not isinstance(chosen, slice) and not chosen.size:
             chosen = chosen.astype(int)
         parts = [a.chosen(chosen) if isinstance(a, StoredSamples) else a[chosen] for a in (self.inputs, self.outputs)]
-        return dataclasses.replace(self, inputs=parts[0], outputs=parts[1], bounds=self.bounds[chosen])
+        origin = None if self.origin is None else self.origin[chosen]
+        return dataclasses.replace(self, inputs=parts[0], outputs=parts[1], bounds=self.bounds[chosen], origin=origin)
 
     def split(self, *sizes: int) -> tuple[OperatorData, ...]:
         """Parts of these sizes, one after the other from the first sample on; what is left over is in none.
@@ -182,6 +186,8 @@ class OperatorData:
                 f"OperatorData: inputs are {self.inputs.dtype} and outputs {self.outputs.dtype}; both must be float32 "
                 "or both float64, so convert with astype"
             )
+        if self.origin is not None and len(self.origin) != n:
+            raise ValueError(f"OperatorData: origin tells of {len(self.origin)} samples, and there are {n}")
         if np.any(self.bounds < 0):
             raise ValueError("OperatorData: bounds hold a negative number; give NaN where none is known")
 

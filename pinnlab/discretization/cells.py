@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import sympy as sp
@@ -219,7 +219,7 @@ class Cells:
 
     def _quadrature(self, program: Program, t: float, centres: np.ndarray, panels: int) -> np.ndarray:
         """Averages `(functions, cells)` over the cells with these centres `(dim, cells)`."""
-        nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+        nodes, weights = _gauss_rule()
         middles = (np.arange(panels) + 0.5) / panels - 0.5
         offsets = (middles[:, None] + nodes / (2 * panels)).ravel()
         shares = np.tile(weights / (2 * panels), panels)
@@ -293,6 +293,12 @@ class Cells:
                 "unknown nor its normal derivative nor its flux; finite volumes take one of these"
             )
         return found
+
+
+@cache
+def _gauss_rule() -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights on [-1, 1]; a method asks for them at every stage of a step."""
+    return np.polynomial.legendre.leggauss(_NODES)
 
 
 def _continued(inner: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import h5py
 import numpy as np
 
 from pinnlab.datasets.data import OperatorData
+from pinnlab.datasets.origin import Origin
 from pinnlab.datasets.samples import Channel, StoredSamples, blocks
 from pinnlab.files.atomic import replacing
 
@@ -21,6 +23,8 @@ OWN = "pinnlab"
 IDENTITY = "generated_from"
 # Data set of that group: which samples `generate` has put.
 DONE = "done"
+# Attribute and data set of that group: the family, and seed and number of each member.
+FAMILY, MEMBERS = "family", "members"
 # Numbers in one chunk, about; a chunk holds whole samples or a part of one.
 CHUNK = 2**17
 
@@ -84,7 +88,7 @@ def write(path: str | os.PathLike[str], data: OperatorData, *, name: str = "oper
     [1] R. Ohana et al., The Well, NeurIPS 2024 Datasets and Benchmarks, arXiv 2412.00568; its docs/data_format.md.
     """
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        create(file, Layout.of(data), len(data), name, problem)
+        create(file, Layout.of(data), len(data), name, problem, data.origin)
         _fill(file, 0, data)
 
 
@@ -101,7 +105,7 @@ def append(path: str | os.PathLike[str], data: OperatorData) -> None:
     """
     with opened(path) as file:
         _require_finished(file, path)
-        held, count = layout_of(file, path), _count(file)
+        held, count, origin = layout_of(file, path), _count(file), origin_in(file)
     other = held.differences(Layout.of(data))
     if other:
         raise ValueError(
@@ -111,11 +115,11 @@ def append(path: str | os.PathLike[str], data: OperatorData) -> None:
     with replacing(path) as temporary:
         shutil.copyfile(path, temporary)
         with h5py.File(temporary, "r+") as file:
-            for dataset in _datasets(file, held):
-                dataset.resize(count + len(data), axis=0)
-            file.attrs["n_trajectories"] = count + len(data)
+            lengthen(file, count + len(data))
             # The file is no longer the sample that one call of `generate` would make.
             file[OWN].attrs.pop(IDENTITY, None)
+            file[OWN].pop(DONE, None)
+            tell_origin(file, None if origin is None else origin.joined(data.origin))
             _fill(file, count, data)
 
 
@@ -144,7 +148,7 @@ def open(path: str | os.PathLike[str]) -> OperatorData:
         inputs = StoredSamples.stacked((Channel.of(file[f"{OWN}/inputs/{n}"]) for n in held.input_names), 1)
         bounds = file[f"{OWN}/bounds"][:]
     names = held.input_names, held.output_names, held.coordinates
-    return OperatorData(inputs, outputs, held.axes, held.times, bounds, *names, held.periodic)
+    return OperatorData(inputs, outputs, held.axes, held.times, bounds, *names, held.periodic, origin_in(file))
 
 
 def opened(path: str | os.PathLike[str]) -> h5py.File:
@@ -200,7 +204,7 @@ def layout_of(file: h5py.File, path: str | os.PathLike[str]) -> Layout:
     return Layout(axes, times, inputs, names, coordinates, _periodic(file, coordinates), outputs[0].source.dtype)
 
 
-def create(file: h5py.File, layout: Layout, n: int, name: str, problem: str) -> None:
+def create(file: h5py.File, layout: Layout, n: int, name: str, problem: str, origin: Origin | None = None) -> None:
     """Make the groups and data sets of a file for n samples, with their room on the disk set aside.
 
     Writing samples then changes no structure of the file, so that a process killed in between leaves it sound.
@@ -229,6 +233,35 @@ def create(file: h5py.File, layout: Layout, n: int, name: str, problem: str) -> 
         stored = reserve(file["t0_fields"], key, (n, frames, *grid), layout.dtype)
         stored.attrs.update(dim_varying=[True] * len(grid), sample_varying=True, time_varying=True)
     reserve(own, "bounds", (n,), np.dtype(float))
+    tell_origin(file, origin)
+
+
+def lengthen(file: h5py.File, n: int) -> None:
+    """Set aside room for samples behind those of an open file, n in all."""
+    names = [f"{OWN}/inputs/{key}" for key in file[f"{OWN}/inputs"].attrs["field_names"]]
+    names += [f"t0_fields/{key}" for key in file["t0_fields"].attrs["field_names"]]
+    for name in (*names, f"{OWN}/bounds"):
+        file[name].resize(n, axis=0)
+    file.attrs["n_trajectories"] = n
+
+
+def origin_in(file: h5py.File) -> Origin | None:
+    """Of which family the samples of an open file are members, if it says so."""
+    own = file.get(OWN)
+    if own is None or MEMBERS not in own:
+        return None
+    told = json.loads(own.attrs[FAMILY])
+    return Origin(told["problem"], told["sha256"], own[MEMBERS][:])
+
+
+def tell_origin(file: h5py.File, origin: Origin | None) -> None:
+    """Write into an open file of which family its samples are members; nothing for None."""
+    own = file[OWN]
+    own.pop(MEMBERS, None)
+    own.attrs.pop(FAMILY, None)
+    if origin is not None:
+        own.attrs[FAMILY] = json.dumps({"problem": origin.problem, "sha256": origin.family})
+        own[MEMBERS] = origin.members
 
 
 def put(file: h5py.File, rows: slice | np.ndarray, inputs: np.ndarray, outputs: np.ndarray, bounds: np.ndarray) -> None:
@@ -296,11 +329,6 @@ def _outputs(file: h5py.File) -> list[Channel]:
     axes, whole = int(file.attrs["n_spatial_dims"]), slice(None, None, 1)
     sources = [group[n] for group in _groups(file) for n in _field_names(group)]
     return [Channel(s, (*[whole] * (1 + axes), *c)) for s in sources for c in _components(s, axes)]
-
-
-def _datasets(file: h5py.File, layout: Layout) -> list[h5py.Dataset]:
-    inputs = [file[f"{OWN}/inputs/{n}"] for n in layout.input_names]
-    return [*inputs, *(file[f"t0_fields/{n}"] for n in layout.output_names), file[f"{OWN}/bounds"]]
 
 
 def _count(file: h5py.File) -> int:

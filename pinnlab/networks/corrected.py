@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -28,6 +29,16 @@ class CorrectedNetwork(OperatorNetwork):
     def forward(self, values: Tensor, positions: Tensor) -> Tensor:
         """The answer `(batch, 1, *grid)`."""
         return values[:, self.channel : self.channel + 1] + self.network(values, positions)
+
+    @property
+    def waits_for_examples(self) -> bool:
+        """Whether the network inside does."""
+        return self.network.waits_for_examples
+
+    def informed_by(self, examples: Iterator[tuple[Tensor, Tensor]], positions: Tensor) -> None:
+        """Tell the network of what is left of the training outputs without the approximation."""
+        place = slice(self.channel, self.channel + 1)
+        self.network.informed_by(((inputs, outputs - inputs[:, place]) for inputs, outputs in examples), positions)
 
 
 @dataclass(frozen=True)

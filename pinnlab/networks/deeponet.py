@@ -14,7 +14,7 @@ from pinnlab.networks.architecture import Architecture, require_architecture
 from pinnlab.networks.embedding import unit_box
 from pinnlab.networks.inputs import Inputs
 from pinnlab.networks.mlp import Mlp
-from pinnlab.networks.operator import OperatorArchitecture, OperatorNetwork, Signature
+from pinnlab.networks.operator import ContinuousArchitecture, ContinuousNetwork, Signature
 
 
 class Sensors(torch.nn.Module):
@@ -47,7 +47,7 @@ class Sensors(torch.nn.Module):
         return self.network(values.flatten(1))
 
 
-class BranchAndTrunk(OperatorNetwork):
+class BranchAndTrunk(ContinuousNetwork):
     """u_c(y) = sum_k b_ck t_k(y) + b0_c, with b from the values at the sensors and t from the position y.
 
     Attributes:
@@ -83,19 +83,20 @@ class BranchAndTrunk(OperatorNetwork):
 
 
 @dataclass(frozen=True)
-class DeepOnet(OperatorArchitecture):
+class DeepOnet(ContinuousArchitecture):
     """The deep operator network [1]: u_c(y) = sum_k b_ck(input) t_k(y) + b0_c, k = 1 ... rank.
 
     The branch sees the input functions at fixed sensors, the nodes of the training grid or points of a cloud, in their
     order; another grid is refused.  The trunk is a function of y, so the network answers at any positions, be they a
-    grid or not, also between nodes.  Several outputs share the functions t_k.  Along periodic axes t_k is periodic.
+    grid or not, also between nodes; learned on `SpaceTime()`, y is time and space.  Several outputs share the functions
+    t_k.  Along periodic axes t_k is periodic.
 
     Answers lie in a space of `rank` dimensions that does not depend on the input: solutions whose shape moves about,
     such as waves and shocks, need a large rank, and `Fno` or `Transolver` do better.  Branches of many sensors are
     large: for grids of more than some thousand nodes take another network.
 
     Args:
-        branch: Architecture of the network on sensor values.
+        branch: Architecture of the network on sensor values; `Affine()` where solutions depend linearly on inputs.
         trunk: Architecture of the network on positions; `FourierFeatures(...)` and `Harmonics(...)` for oscillations.
         rank: Functions in the sum.
 

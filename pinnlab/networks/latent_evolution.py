@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -107,6 +108,18 @@ class LatentEvolutionNetwork(OperatorNetwork):
             found.append(z)
         # All frames are decoded at once, as further samples.
         return self.decoder(torch.stack(found, dim=1).flatten(0, 1)).unflatten(0, (len(values), -1)).flatten(1, 2)
+
+    def informed_by(self, examples: Iterator[tuple[Tensor, Tensor]], positions: Tensor) -> None:
+        """Nothing, since examples say nothing of latent functions.
+
+        Raises:
+            ValueError: If the step in time waits for them.
+        """
+        if self.step.waits_for_examples:
+            raise ValueError(
+                "LatentEvolution: its network waits for training examples, and there are none of latent functions; "
+                "give one that needs none, such as Fno()"
+            )
 
     def _require(self, grid: tuple[int, ...]) -> None:
         size = 2**self.halvings

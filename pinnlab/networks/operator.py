@@ -18,8 +18,9 @@ class Signature:
         inputs: Channels of the input functions; numbers are constant channels.
         outputs: Channels of the answer.
         grid: Nodes per axis of space in training, in the order of coordinates; `(n,)` for a cloud of n points.
-        dimension: Of space; `len(grid)` on grids.
-        periodic: For each axis of space, whether its last node is one step before the first.
+        dimension: Of the positions: that of space, `len(grid)` on grids; one more for a `ContinuousNetwork` of time
+            and space.
+        periodic: For each coordinate of the positions, whether its last node is one step before the first.
         dtype: Of parameters and values.
     """
 
@@ -46,20 +47,45 @@ class OperatorNetwork(torch.nn.Module, abc.ABC):
             ValueError: If the network cannot work on this grid.
         """
 
-    def informed_by(self, outputs: Iterator[Tensor], positions: Tensor) -> None:
-        """Take from training outputs, before the first step, what the network is to know: most networks nothing.
+    @property
+    def waits_for_examples(self) -> bool:
+        """Whether it cannot answer before `informed_by` was called."""
+        return False
+
+    def informed_by(self, examples: Iterator[tuple[Tensor, Tensor]], positions: Tensor) -> None:
+        """Take from training examples, before the first step, what the network is to know: most networks nothing.
 
         What is taken is kept in buffers, so that it is in the state of the network when that is saved.
 
         Args:
-            outputs: What the network is to answer, of training data only, in batches `(batch, outputs, *grid)`, each
-                made when it is asked for.
+            examples: Of training data only, what the network is given, `(batch, inputs, *grid)`, and what it is to
+                answer, `(batch, outputs, *grid)`, in batches that are made when they are asked for.
             positions: Of the points, as in `forward`.
 
         Raises:
             ValueError: If there is too little to learn from.
         """
         return None
+
+
+class ContinuousNetwork(OperatorNetwork):
+    """An operator network whose answer is a function of the position, such as a DeepONet.
+
+    It can be asked anywhere, whatever the points at which its inputs are given; its positions may have coordinates
+    that the grid of the inputs lacks, such as time.
+    """
+
+    @abc.abstractmethod
+    def forward(self, values: Tensor, positions: Tensor) -> Tensor:
+        """The answer `(batch, outputs, *points)`.
+
+        Args:
+            values: Of the inputs, `(batch, inputs, *grid)`, on the grid of the signature.
+            positions: Of any points, `(*points, dimension)` with the dimension of the signature, scaled to [0, 1].
+
+        Raises:
+            ValueError: If the values are on another grid, or the positions of another dimension.
+        """
 
 
 class OperatorArchitecture(abc.ABC):
@@ -72,6 +98,17 @@ class OperatorArchitecture(abc.ABC):
         Raises:
             ValueError: If the grid is too coarse for the settings, or of a dimension that they do not cover.
         """
+
+
+class ContinuousArchitecture(OperatorArchitecture):
+    """Settings that build a `ContinuousNetwork`.
+
+    The dimension of the signature may be other than that of its grid, and its periodicity is that of the positions.
+    """
+
+    @abc.abstractmethod
+    def build(self, signature: Signature, generator: torch.Generator) -> ContinuousNetwork:
+        """A freshly initialised network; all its weights come from the generator."""
 
 
 def uniform_grid(grid: tuple[int, ...], periodic: tuple[bool, ...], dtype: torch.dtype) -> Tensor:

@@ -59,13 +59,18 @@ class BranchAndComponents(OperatorNetwork):
         self.register_buffer("components", like.new_zeros((settings.rank, *shape)))
         self.register_buffer("positions", like.new_full(places, math.nan))
 
-    def informed_by(self, outputs: Iterator[Tensor], positions: Tensor) -> None:
+    @property
+    def waits_for_examples(self) -> bool:
+        """Whether there are no components yet."""
+        return bool(self.positions.isnan().any())
+
+    def informed_by(self, examples: Iterator[tuple[Tensor, Tensor]], positions: Tensor) -> None:
         """Take the mean and the principal components of training outputs.
 
         Raises:
             ValueError: If there are not more of them than components, or these have not so many entries.
         """
-        snapshots = torch.cat([values.flatten(1) for values in outputs])
+        snapshots = torch.cat([outputs.flatten(1) for _, outputs in examples])
         rank, possible = len(self.components), min(len(snapshots) - 1, snapshots.shape[1])
         if possible < rank:
             raise ValueError(
@@ -90,7 +95,7 @@ class BranchAndComponents(OperatorNetwork):
     def _require(self, positions: Tensor) -> None:
         if positions.shape == self.positions.shape and torch.allclose(positions, self.positions, 0, SAME_PLACE):
             return
-        if bool(self.positions.isnan().any()):
+        if self.waits_for_examples:
             raise ValueError(
                 "PodDeepOnet: it has no components yet; they come from training outputs: give these to informed_by, "
                 "or let train(...) do it"

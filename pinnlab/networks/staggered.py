@@ -72,13 +72,26 @@ class StaggeredNetwork(OperatorNetwork):
         grid = tuple(values.shape[2:])
         self._require(grid)
         require_places(self, grid, positions, len(self.periodic))
-        places = self.positions(positions.to(values), self.periodic).movedim(-1, 0)
-        values = torch.cat([values, places.expand(len(values), *places.shape)], dim=1)
-        return joined(self.network(split(values, self.factor), self._first(positions)), self.factor)
+        parts = split(self._placed(values, positions), self.factor)
+        return joined(self.network(parts, self._first(positions)), self.factor)
 
-    def informed_by(self, outputs: Iterator[Tensor], positions: Tensor) -> None:
-        """Tell the network of the training outputs on all coarse grids."""
-        self.network.informed_by((split(values, self.factor) for values in outputs), self._first(positions))
+    @property
+    def waits_for_examples(self) -> bool:
+        """Whether the network inside does."""
+        return self.network.waits_for_examples
+
+    def informed_by(self, examples: Iterator[tuple[Tensor, Tensor]], positions: Tensor) -> None:
+        """Tell the network of the training examples on all coarse grids."""
+        parts = (
+            (split(self._placed(inputs, positions), self.factor), split(outputs, self.factor))
+            for inputs, outputs in examples
+        )
+        self.network.informed_by(parts, self._first(positions))
+
+    def _placed(self, values: Tensor, positions: Tensor) -> Tensor:
+        """Values with the channels of the positions behind them."""
+        places = self.positions(positions.to(values), self.periodic).movedim(-1, 0)
+        return torch.cat([values, places.expand(len(values), *places.shape)], dim=1)
 
     def _first(self, positions: Tensor) -> Tensor:
         """Positions of the first coarse grid."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -42,6 +43,15 @@ class SymmetrisedNetwork(OperatorNetwork):
             answer = self.network(turned, positions)
             total = total + torch.flip(answer.transpose(-1, -2) if transposed else answer, mirrored)
         return total / (2 * len(mirrors))
+
+    @property
+    def waits_for_examples(self) -> bool:
+        """Whether the network inside does."""
+        return self.network.waits_for_examples
+
+    def informed_by(self, examples: Iterator[tuple[Tensor, Tensor]], positions: Tensor) -> None:
+        """Tell the network of the training examples, as they are."""
+        self.network.informed_by(examples, positions)
 
 
 @dataclass(frozen=True)

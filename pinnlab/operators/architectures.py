@@ -10,6 +10,7 @@ from pinnlab.lint import did_you_mean
 
 # Only what is named here is ever made from a file.
 MODULES = {
+    "Affine": "pinnlab.networks.affine",
     "Coordinates": "pinnlab.networks.position_channels",
     "Corrected": "pinnlab.networks.corrected",
     "DeepOnet": "pinnlab.networks.deeponet",

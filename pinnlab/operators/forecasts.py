@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -15,6 +17,7 @@ from pinnlab.operators.pairs import Bundled
 from pinnlab.operators.trained import TrainedOperator
 from pinnlab.operators.unrolled import Pushforward, Rollout
 from pinnlab.problem import Problem
+from pinnlab.settings import describe
 from pinnlab.solvers.etdrk4 import Etdrk4
 
 # Fields (batch, channels, *grid) to those one cycle later.  Gradients should flow through it.
@@ -23,7 +26,42 @@ Forecast = Callable[[Tensor], Tensor]
 CPU = torch.device("cpu")
 
 
-def solver_forecast(problem: Problem, solver: Etdrk4, cycle: float, device: torch.device = CPU) -> Forecast:
+@dataclasses.dataclass(frozen=True, eq=False)
+class KnownForecast:
+    """A forecast that says which one it is, so that a gain is not trained on, or used, with another by mistake.
+
+    `solver_forecast` and `operator_forecast` give such forecasts; `KnownForecast("my model, version 2", function)`
+    makes one of any function.
+
+    Args:
+        identity: Equal for equal forecasts, and for these only; not empty.
+        function: What it does.
+
+    Raises:
+        ValueError: If the identity is empty.
+    """
+
+    identity: str
+    function: Forecast
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.identity, str) or not self.identity.strip():
+            raise ValueError(
+                f"KnownForecast: identity = {self.identity!r}; give a text that no other forecast has, such as "
+                '"my model, version 2"'
+            )
+
+    def __call__(self, fields: Tensor) -> Tensor:
+        """The fields one cycle later."""
+        return self.function(fields)
+
+
+def identity_of(forecast: Forecast) -> str | None:
+    """Of a `KnownForecast`; None of any other function, which does not say."""
+    return forecast.identity if isinstance(forecast, KnownForecast) else None
+
+
+def solver_forecast(problem: Problem, solver: Etdrk4, cycle: float, device: torch.device = CPU) -> KnownForecast:
     """The declared problem itself as the forecast model: its states over a time `cycle`, many at once.
 
     Channels are the states of the method (of an equation of first order in time its unknowns), on the solver's nodes;
@@ -52,10 +90,11 @@ def solver_forecast(problem: Problem, solver: Etdrk4, cycle: float, device: torc
     def forecast(fields: Tensor) -> Tensor:
         return stopping.evolve(fields)[:, -1].to(fields)
 
-    return forecast
+    told = {"problem": _told(problem), "solver": describe(solver), "cycle": cycle}
+    return KnownForecast(json.dumps(told), forecast)
 
 
-def operator_forecast(operator: TrainedOperator, axes: Sequence[np.ndarray]) -> Forecast:
+def operator_forecast(operator: TrainedOperator, axes: Sequence[np.ndarray]) -> KnownForecast:
     """One step of a trained operator on the grid of these nodes as the forecast model.
 
     Raises:
@@ -70,4 +109,24 @@ def operator_forecast(operator: TrainedOperator, axes: Sequence[np.ndarray]) -> 
             "OneStep(conditions=()), alone or in Rollout or Pushforward"
         )
     positions = operator.layout.positions(axes).to(operator.device)
-    return NormalisedNetwork(operator.network, operator.inputs, operator.outputs, positions)
+    network = NormalisedNetwork(operator.network, operator.inputs, operator.outputs, positions)
+    told = {"architecture": describe(operator.architecture), "numbers": _sha256(network)}
+    return KnownForecast(json.dumps(told), network)
+
+
+def _told(problem: Problem) -> str:
+    try:
+        return problem.sha256
+    except ValueError:
+        # JSON has no words for some initial states, which a forecast does not look at.
+        return str((problem.name, problem.equations, problem.region))
+
+
+def _sha256(network: NormalisedNetwork) -> str:
+    """Of the weights, the scalings and the positions."""
+    scalings = [s for scaling in (network.inputs, network.outputs) for s in (scaling.mean, scaling.deviation)]
+    found = hashlib.sha256()
+    for name, value in [*network.network.state_dict().items(), *(("", s) for s in (*scalings, network.positions))]:
+        found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        found.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()

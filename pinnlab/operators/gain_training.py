@@ -21,7 +21,7 @@ from pinnlab.networks.position_channels import NoPositions
 from pinnlab.operators.assimilation import assimilate
 from pinnlab.operators.corrections import Correction, LowRank
 from pinnlab.operators.examples import digest
-from pinnlab.operators.forecasts import Forecast
+from pinnlab.operators.forecasts import Forecast, identity_of
 from pinnlab.operators.layout import Layout
 from pinnlab.operators.learned_gain import Estimate, Gain, TrainedGain, gain_signature
 from pinnlab.operators.normalisation import UnitGaussian
@@ -133,6 +133,7 @@ class GainTraining(Iteration[LearningState]):
         positions = layout.positions(data.axes).to(device)
         largest = ROOM * float(scaling.encode(self._truth.flatten(0, 1)).abs().max())
         self._gain = Gain(network, learning.correction, sensors, scaling, positions, learning.memory, largest)
+        self._method = TrainedGain(learning.network, signature, self._gain, forecast)
 
     def init(self, seed: int) -> LearningState:
         """The state before the first epoch; the weights are those drawn when this was made."""
@@ -181,7 +182,7 @@ class GainTraining(Iteration[LearningState]):
         for parameter in network.parameters():
             parameter.grad = None
         gain = replace(self._gain, network=network.eval())
-        return TrainedGain(self._learning.network, gain, self._forecast, epoch=state.best_epoch)
+        return replace(self._method, gain=gain, epoch=state.best_epoch)
 
     def _window(self, estimate: Estimate, readings: Tensor, truth: Tensor, cycles: range) -> tuple[Estimate, float]:
         """Leave the gradient of a window's loss in the flat module; returns the last estimate, without gradient."""
@@ -189,12 +190,12 @@ class GainTraining(Iteration[LearningState]):
         losses = []
         for cycle in cycles:
             if cycle:
-                estimate = Estimate(self._forecast(estimate.field), estimate.memory)
+                estimate = self._gain.advanced(estimate, self._forecast)
             estimate = self._gain.corrected(estimate, readings[:, cycle])
             losses.append(self._learning.loss(estimate.field, truth[:, cycle]).log())
         loss = torch.stack(losses).mean()
         loss.backward()
-        return Estimate(estimate.field.detach(), estimate.memory.detach()), float(loss.detach())
+        return estimate.detached(), float(loss.detach())
 
     def _drawn(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Trajectories `(batch, cycles, channels, *grid)` and guesses `(batch, channels, *grid)`."""
@@ -231,8 +232,7 @@ class GainTraining(Iteration[LearningState]):
         assert self._held is not None
         truth, readings, guesses = self._held
         self._gain.network.eval()
-        method = TrainedGain(self._learning.network, self._gain, self._forecast)
-        error = float(assimilate(method, guesses, readings).errors(truth).mean())
+        error = float(assimilate(self._method, guesses, readings).errors(truth).mean())
         if np.isfinite(error):
             scalars["validation"] = error
         best = state.epoch, error, state.theta, state.buffers
@@ -279,11 +279,12 @@ def train_gain(
         device: "auto", "cpu", "cuda", …; the forecast must work there.
         max_epochs: Budget in epochs, those before a resumption counted in.
         max_seconds: Budget in seconds of training, likewise.
-        checkpoint: File that holds the state of the training.
+        checkpoint: File that holds the state of the training; it takes a `KnownForecast`.
         resume: Go on from `checkpoint` if that file exists.
 
     Raises:
-        ValueError: If data, sensors and settings do not fit, or the checkpoint is of another training.
+        ValueError: If data, sensors and settings do not fit, a checkpoint is asked for and the forecast does not say
+            which it is, or the checkpoint is of another training.
     """
     require_run_seed("train_gain", seed)
     limits = Limits(max_epochs, max_seconds)
@@ -298,7 +299,13 @@ def train_gain(
     if checkpoint is not None:
         settings = json.dumps([describe(learning), repr(sensors)])
         held = None if validation is None else digest(validation)
-        keeper = Keeper(checkpoint, {"seed": seed, "learning": settings, "data": digest(data), "validation": held})
+        known = {"learning": settings, "forecast": identity_of(forecast)}
+        if known["forecast"] is None:
+            raise ValueError(
+                "train_gain: a checkpoint is of one forecast, and this one does not say which it is; give "
+                "KnownForecast(a name, forecast), or what solver_forecast(…) or operator_forecast(…) returns"
+            )
+        keeper = Keeper(checkpoint, {"seed": seed, **known, "data": digest(data), "validation": held})
         if resume:
             keeper.restore(run)
     run.proceed(limits, keeper, (), _seen)

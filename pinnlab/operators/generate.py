@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import pickle
-import re
 import threading
 import time
+import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,10 +27,11 @@ from pinnlab.family import Family
 from pinnlab.field import Field
 from pinnlab.files.well import Layout
 from pinnlab.operators.batched import BatchedRun
-from pinnlab.operators.drawn import inputs_on_grid
+from pinnlab.operators.drawn import Draw, inputs_on_grid
+from pinnlab.operators.origins import digest_of_distributions, origin_of
+from pinnlab.operators.reused import ReusedElements
 from pinnlab.operators.stores import FileStore, MemoryStore, SampleStore
 from pinnlab.problem import Problem
-from pinnlab.settings import describe
 from pinnlab.solve import resolve_device, solve
 from pinnlab.solver import Refinable, Solver, Status
 
@@ -37,6 +39,10 @@ from pinnlab.solver import Refinable, Solver, Status
 WAITING = 4
 # Seconds between two looks of a worker for the process that started it.
 LOOK = 0.5
+# A bound above this share says that a sample is hardly solved at all; so many numbers of such samples are told.
+POOR, TOLD = 0.1, 10
+# A task is as many members as take about so many seconds, and at most so many: what a task has compiled serves all.
+TASK, MOST = 2.0, 64
 
 Progress = Callable[[int, int], None]
 
@@ -58,12 +64,14 @@ def generate(
 
     Where the solver is `Etdrk4`, members are stepped together on one device: initial data, forcing, functions and
     numbers in the equations may be random, but not those in equations without time derivatives, nor in boundary data.
-    Otherwise each is solved by itself, in another process by default.  Member i depends on (seed, i) alone, however
+    Otherwise each is solved by itself, in another process by default, where `FiniteElement` compiles a steady linear
+    family with random functions once for all members of a task.  Member i depends on (seed, i) alone, however
     the work is split.
 
     The bound of a sample is the relative L2 distance, over all unknowns and frames, to the answer of `solver.coarser`:
     half the steps on another grid where it is `Etdrk4`; NaN where the solver has none, or frames are so close that no
     coarser steps fall on them.  It estimates the error of the coarser answer, and is no bound in the sense of a proof.
+    Samples whose bound is above 10 % are kept, and a warning tells their numbers.
 
     Args:
         family: What to solve; its region of space is a box.
@@ -72,10 +80,11 @@ def generate(
         nodes: Of the samples, along each coordinate of space; a periodic coordinate is without its upper end.
         times: Of the frames; None stands for the last one.  Steady problems have none.
         seed: Of the sample.
-        executor: What solves one member each, any of `concurrent.futures`; None stands for as many processes as there
-            are cores.  Tasks are pickled by executors that need it, so that distributions must be defined in a module.
+        executor: Any of `concurrent.futures`, or `client.get_executor()` of Dask; None: a process for each core.  Tasks
+            of about two seconds are pickled by executors that need it: define distributions in a module.
         out: A file for the samples, in The Well's layout.  Each is written when it is done; if the process dies, the
-            same call goes on from there, without a sample lost or solved twice.
+            same call goes on from there, without a sample lost or solved twice.  With a larger n a finished file
+            is made longer.
         device: "auto", "cpu", "cuda", …; processes of the default executor work on the CPU.
         progress: Called with the numbers of samples done and wanted.
 
@@ -105,9 +114,11 @@ def generate(
                 _one_by_one(sample, missing, store, executor, device, report)
             else:
                 _together(sample, batched, missing, store, report)
-        return store.finished()
+        made = store.finished()
     finally:
         store.close()
+    _warn_of_poor(family.problem, made.bounds)
+    return made
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,36 +178,21 @@ def _layout(
 def _store(
     family: Family, n: int, solver: Solver, layout: Layout, seed: int, out: str | os.PathLike[str] | None
 ) -> SampleStore:
+    origin = origin_of(family, n, seed)
     if out is None:
-        return MemoryStore(layout, n)
+        return MemoryStore(layout, origin)
     # Two draws stand for what descriptions of distributions leave out, and those for what two draws do not show.
     drawn = inputs_on_grid(family, [family.draw(i, seed) for i in range(2)], layout.axes)
     known = {
         "problem": family.problem.sha256,
         "drawn": hashlib.sha256(drawn.tobytes()).hexdigest(),
-        "distributions": _digest_of_distributions(family),
+        "distributions": digest_of_distributions(family),
         "solver": repr(solver),
         "seed": int(seed),
-        "n": int(n),
         "nodes": [len(a) for a in layout.axes],
         "times": layout.times.tolist(),
     }
-    return FileStore(out, layout, n, json.dumps(known), family.problem.to_json())
-
-
-def _digest_of_distributions(family: Family) -> str:
-    said = {str(name): _described(value) for name, value in family.distributions.items()}
-    # Addresses differ from process to process.
-    text = re.sub(r" at 0x[0-9a-fA-F]+", "", json.dumps(said, sort_keys=True))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _described(distribution: Any) -> Any:
-    frozen = getattr(distribution, "dist", None)
-    if frozen is None or getattr(distribution, "kwds", None) is None:
-        return describe(distribution)
-    # The text of a frozen distribution of SciPy says nothing but its address.
-    return [str(getattr(frozen, "name", frozen)), describe(distribution.args), describe(distribution.kwds)]
+    return FileStore(out, layout, origin, json.dumps(known), family.problem.to_json())
 
 
 def _together(sample: _Sample, run: BatchedRun, missing: np.ndarray, store: SampleStore, report: _Report) -> None:
@@ -211,11 +207,17 @@ def _keep(
     sample: _Sample, numbers: list[int], outputs: np.ndarray, bounds: np.ndarray, store: SampleStore, report: _Report
 ) -> None:
     """Put the finite samples into the store, then refuse the others."""
+    draws = [sample.family.draw(i, sample.seed) for i in numbers]
+    inputs = inputs_on_grid(sample.family, draws, sample.layout.axes)
+    _keep_solved(sample, numbers, _Solved(inputs, outputs, bounds), store, report)
+
+
+def _keep_solved(sample: _Sample, numbers: list[int], solved: _Solved, store: SampleStore, report: _Report) -> None:
+    outputs = solved.outputs
     finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
     kept = [i for i, good in zip(numbers, finite, strict=True) if good]
     if kept:
-        draws = [sample.family.draw(i, sample.seed) for i in kept]
-        store.put(kept, inputs_on_grid(sample.family, draws, sample.layout.axes), outputs[finite], bounds[finite])
+        store.put(kept, solved.inputs[finite], outputs[finite], solved.bounds[finite])
         report.add(len(kept))
     _require_finite(sample.family.problem, numbers, outputs)
 
@@ -225,21 +227,24 @@ def _one_by_one(
 ) -> None:
     with _pool(executor, sample) as pool:
         where = "cpu" if executor is None else device
-        queue, running = iter(int(i) for i in missing), dict[Future[tuple[np.ndarray, float]], int]()
+        queue, running = deque(int(i) for i in missing), dict[Future[_Solved], list[int]]()
+        count = 1
         try:
             for _ in range(WAITING * (os.cpu_count() or 1)):
-                _submit(pool, sample, queue, running, where)
+                _submit(pool, sample, queue, count, running, where)
             while running:
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 numbers = {f: running.pop(f) for f in done}
-                good = [f for f in done if not f.cancelled() and f.exception() is None]
-                if len(good) == len(done):
+                found = {f: f.result() for f in done if not f.cancelled() and f.exception() is None}
+                failures = [f.failure for f in found.values() if f.failure is not None]
+                if len(found) == len(done) and not failures:
+                    count = max(_count(f) for f in found.values())
                     for _ in done:
-                        _submit(pool, sample, queue, running, where)
-                if good:
-                    found = [f.result() for f in good]
-                    outputs, bounds = np.stack([f[0] for f in found]), np.array([f[1] for f in found])
-                    _keep(sample, [numbers[f] for f in good], outputs, bounds, store, report)
+                        _submit(pool, sample, queue, count, running, where)
+                for future, solved in found.items():
+                    _keep_solved(sample, numbers[future][: len(solved.bounds)], solved, store, report)
+                for failure in failures:
+                    raise failure
                 for future in done:
                     future.result()  # raises what the others raised
         finally:
@@ -250,13 +255,21 @@ def _one_by_one(
 def _submit(
     pool: Executor,
     sample: _Sample,
-    queue: Iterator[int],
-    running: dict[Future[tuple[np.ndarray, float]], int],
+    queue: deque[int],
+    count: int,
+    running: dict[Future[_Solved], list[int]],
     device: str,
 ) -> None:
-    index = next(queue, None)
-    if index is not None:
-        running[pool.submit(solved_member, sample, index, device)] = index
+    # At the end all processes are to have something to do.
+    count = min(count, math.ceil(len(queue) / (os.cpu_count() or 1)))
+    if count:
+        numbers = [queue.popleft() for _ in range(count)]
+        running[pool.submit(solved_members, sample, numbers, device)] = numbers
+
+
+def _count(solved: _Solved) -> int:
+    """How many members like these fill a task."""
+    return max(1, min(MOST, int(TASK * len(solved.bounds) / max(solved.seconds, 1e-9))))
 
 
 @contextmanager
@@ -291,8 +304,49 @@ def _end_with_parent(parent: int) -> None:
     os._exit(1)
 
 
-def solved_member(sample: _Sample, index: int, device: str) -> tuple[np.ndarray, float]:
+@dataclass(frozen=True, eq=False)
+class _Solved:
+    """Members that were solved, what stopped the next one, and the seconds that it took."""
+
+    inputs: np.ndarray
+    outputs: np.ndarray
+    bounds: np.ndarray
+    failure: Exception | None = None
+    seconds: float = 0.0
+
+
+def solved_members(sample: _Sample, numbers: Sequence[int], device: str) -> _Solved:
+    """The members of these numbers one after another, up to the first that fails."""
+    begin = time.perf_counter()
+    draws = [sample.family.draw(i, sample.seed) for i in numbers]
+    inputs = inputs_on_grid(sample.family, draws, sample.layout.axes)
+    reused = None
+    if len(numbers) > 1 and resolve_device(device).type == "cpu":
+        reused = ReusedElements.of(sample.family, sample.solver, sample.layout.axes, draws[0])
+    found, failure = list[tuple[np.ndarray, float]](), None
+    for index, draw in zip(numbers, draws, strict=True):
+        try:
+            found.append(_solved(sample, index, draw, reused, device))
+        except Exception as error:
+            failure = error
+            break
+    shape = max(1, len(sample.layout.times)), len(sample.layout.output_names), *inputs.shape[2:]
+    outputs = np.stack([f[0] for f in found]) if found else np.empty((0, *shape))
+    bounds = np.array([f[1] for f in found], float)
+    return _Solved(inputs[: len(found)], outputs, bounds, failure, time.perf_counter() - begin)
+
+
+def _solved(
+    sample: _Sample, index: int, draw: Draw, reused: ReusedElements | None, device: str
+) -> tuple[np.ndarray, float]:
     """The answer `(frames, unknowns, *grid)` of one member and the bound of its relative L2 error."""
+    if reused is not None:
+        try:
+            return reused.solved(draw)
+        except SolveFailed as error:
+            raise SolveFailed(
+                f"sample {index} of {sample.family.problem.name!r}: {error}; what is done is kept in the file"
+            ) from error
     member = sample.family.member(index, sample.seed)
     answer = _answer(sample, index, member, sample.solver, device)
     coarser = sample.solver.coarser(member) if isinstance(sample.solver, Refinable) else None
@@ -320,6 +374,19 @@ def _frames(field: Field, layout: Layout) -> np.ndarray:
         frames = [space]
     grid = tuple(len(a) for a in layout.axes)
     return np.stack([field(points).T.reshape(-1, *grid) for points in frames])
+
+
+def _warn_of_poor(problem: Problem, bounds: np.ndarray) -> None:
+    """Of samples that are solved badly, with their numbers."""
+    poor = np.flatnonzero(bounds > POOR)
+    if len(poor):
+        shown = ", ".join(map(str, poor[:TOLD])) + (", …" if len(poor) > TOLD else "")
+        warnings.warn(
+            f"generate for {problem.name!r}: the bounds of {len(poor)} of {len(bounds)} samples are above {POOR:.0%}, "
+            f"up to {bounds[poor].max():.2g}, number {shown}; give the solver more steps or points, or a narrower "
+            "family",
+            stacklevel=3,
+        )
 
 
 def _require_finite(problem: Problem, numbers: Sequence[int], outputs: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,10 @@ SAMPLES = 512
 ROUNDING = 1e-6
 # Shares of energy below this are rounding, too.
 SMALLEST_SHARE = 1e-8
+# Parts of the training data, each of which is judged by the others.
+FOLDS = 5
+# The share of fresh members, for each input, that may be farther than the limit which samples let expect.
+REFUSED = 0.002
 
 
 @dataclass(frozen=True)
@@ -28,8 +33,8 @@ class Distance:
 
     Attributes:
         input: Its name.
-        ratio: The distance over that of the farthest validation sample; of a number it is at most 1 inside the range of
-            the training data.
+        ratio: The distance over the largest that is expected of members; of a number it is at most 1 inside the range
+            of the training data.
         said: In words, with numbers.
     """
 
@@ -57,12 +62,14 @@ class NumberSpread(Spread):
     Attributes:
         lower: The least.
         upper: The largest.
-        gap: The mean distance between neighbours: outside of the range the ratio is 1 and as many as gaps fit between.
+        below: As far under the range members may be; farther down the ratio is how many times as far.
+        above: Likewise over it.
     """
 
     lower: float
     upper: float
-    gap: float
+    below: float
+    above: float
 
     def distance(self, name: str, values: np.ndarray) -> Distance:  # noqa: D102
         value, near = float(values.flat[0]), f"its range in the training data is {self.lower:.6g} to {self.upper:.6g}"
@@ -72,12 +79,12 @@ class NumberSpread(Spread):
         half = max(0.5 * (self.upper - self.lower), ROUNDING * max(abs(self.lower), abs(self.upper)), 1e-300)
         if outside <= ROUNDING * half:
             return Distance(name, min(1.0, 1 + outside / half), f"{name} = {value:.6g}, and {near}")
-        gaps = outside / max(self.gap, 1e-300)
-        told = f"{name} = {value:.6g} is out of range by {gaps:.3g} mean gaps between training values: {near}"
-        return Distance(name, 1 + gaps, told)
+        room = self.below if value < self.lower else self.above
+        told = f"{name} = {value:.6g} is out of range by {outside:.3g}, and members by up to {room:.3g}: {near}"
+        return Distance(name, max(1.0, outside / max(room, 1e-300)), told)
 
     def tensors(self) -> dict[str, Tensor]:  # noqa: D102
-        return {"range": torch.tensor([self.lower, self.upper, self.gap], dtype=torch.float64)}
+        return {"range": torch.tensor([self.lower, self.upper, self.below, self.above], dtype=torch.float64)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +95,8 @@ class FunctionSpread(Spread):
         mean: Of the samples, `(nodes,)`.
         directions: Orthonormal, `(r, nodes)`.
         deviations: Along these, `(r,)`.
-        farthest: The largest Mahalanobis distance, over √r, of validation samples in the span of the directions.
-        outside: The largest share of their energy that is not in the span.
+        farthest: The largest Mahalanobis distance, over √r, that is expected of members in the span of the directions.
+        outside: The largest share of their energy that is expected not to be in the span.
     """
 
     mean: np.ndarray = field(repr=False)
@@ -105,8 +112,8 @@ class FunctionSpread(Spread):
             name,
             ratio,
             f"the Mahalanobis distance of {name} in {len(self.deviations)} principal components of the training data "
-            f"is {inside:.3g} (per component; of validation samples up to {self.farthest:.3g}), and the share of its "
-            f"energy outside of them {outside:.2g} (up to {self.outside:.2g})",
+            f"is {inside:.3g} (per component; of members up to {self.farthest:.3g}), and the share of its energy "
+            f"outside of them {outside:.2g} (up to {self.outside:.2g})",
         )
 
     def parts(self, functions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -134,8 +141,14 @@ class FunctionSpread(Spread):
 class InputDistribution:
     """Of all inputs of the training data.
 
-    A function is as far as the larger of two ratios, each to the largest among validation samples: of its Mahalanobis
-    distance in the leading principal components, and of the share of its energy that is not in their span.
+    A function is as far as the larger of two ratios: of its Mahalanobis distance in the leading principal components,
+    and of the share of its energy that is not in their span, each to the largest that is expected of members.  That is
+    the largest found on validation samples and on each fifth of the training data by the components of the others, or,
+    where samples are few, the limit that a fresh one exceeds with probability 1/1000 if distances are normal (Student's
+    prediction limit, G. J. Hahn, J. Amer. Statist. Assoc. 64, 1969, p. 878).
+
+    A number may be outside of the range of the training data as far as all but one of 500 fresh members are, if the
+    density does not vary near its ends; how dense it is there the outermost √n samples tell.
 
     Attributes:
         spreads: One for each input.
@@ -151,7 +164,7 @@ class InputDistribution:
         Args:
             names: Of the inputs.
             training: `(n, inputs, *grid)`, sliced and indexed.
-            validation: Likewise; None for every fifth sample of the training, which components are not made of then.
+            validation: Likewise, or None.
 
         Raises:
             ValueError: If there are fewer than two samples.
@@ -161,14 +174,11 @@ class InputDistribution:
             raise ValueError(
                 f"the distribution of {len(numbers)} sample is unknown; give more, or train without family"
             )
-        apart = numbers[::5] if validation is None and len(numbers) > 5 else numbers[:0]
-        used = np.setdiff1d(numbers, apart)
-        some = np.asarray(training[_spread_out(used)], float)
+        some = np.asarray(training[_spread_out(numbers)], float)
+        others = some[:0]
         if validation is not None:
-            judged = np.asarray(validation[_spread_out(np.arange(len(validation)))], float)
-        else:
-            judged = np.asarray(training[_spread_out(apart)], float) if len(apart) else some
-        found = [_spread(some[:, i], judged[:, i], len(numbers)) for i in range(len(names))]
+            others = np.asarray(validation[_spread_out(np.arange(len(validation)))], float)
+        found = [_spread(some[:, i], others[:, i]) for i in range(len(names))]
         return InputDistribution(tuple(names), tuple(found))
 
     def distances(self, channels: np.ndarray) -> list[Distance]:
@@ -205,13 +215,34 @@ def _spread_out(numbers: np.ndarray) -> np.ndarray:
     return numbers[np.linspace(0, len(numbers) - 1, SAMPLES).round().astype(int)]
 
 
-def _spread(some: np.ndarray, judged: np.ndarray, count: int) -> Spread:
+def _spread(some: np.ndarray, judged: np.ndarray) -> Spread:
     """Of one input `(n, *grid)`."""
-    rows, others = some.reshape(len(some), -1), judged.reshape(len(judged), -1)
+    rows = some.reshape(len(some), -1)
+    others = judged.reshape(len(judged), rows.shape[1])
     if np.all(np.ptp(rows, axis=1) <= ROUNDING * np.abs(rows).max(axis=1)):
-        every = np.concatenate([rows[:, 0], others[:, 0]])
-        lower, upper = float(every.min()), float(every.max())
-        return NumberSpread(lower, upper, (upper - lower) / max(1, count - 1))
+        return _number_spread(np.concatenate([rows[:, 0], others[:, 0]]))
+    bare = _components(rows)
+    inside, outside = (np.concatenate(both) for both in zip(_judged(rows), bare.parts(others), strict=True))
+    # A share of energy is the square of a distance.
+    return dataclasses.replace(bare, farthest=_expected(inside), outside=_expected(np.sqrt(outside)) ** 2)
+
+
+def _number_spread(values: np.ndarray) -> NumberSpread:
+    """The outermost √n values tell how far apart they are at the ends.
+
+    A fresh value is beyond an end with probability 1/(n + 1), and then as far as spacings are, of which the mean of m
+    is known: by more than k of them with probability (1 + k/m)^-m, where they are exponential.
+    """
+    order, n = np.sort(values), len(values)
+    m = min(n - 1, math.ceil(math.sqrt(n)))
+    # Each end has half of the share.
+    k = max(1.0, m * ((0.5 * REFUSED * (n + 1)) ** (-1 / m) - 1))
+    below, above = order[m] - order[0], order[-1] - order[-1 - m]
+    return NumberSpread(float(order[0]), float(order[-1]), float(k * below / m), float(k * above / m))
+
+
+def _components(rows: np.ndarray) -> FunctionSpread:
+    """Those of functions `(n, nodes)`; how far members may be is left open."""
     mean = rows.mean(axis=0)
     _, sizes, directions = np.linalg.svd(rows - mean, full_matrices=False)
     if sizes[0] <= ROUNDING * np.linalg.norm(rows):
@@ -220,10 +251,34 @@ def _spread(some: np.ndarray, judged: np.ndarray, count: int) -> Spread:
     held = np.cumsum(sizes**2) / (np.sum(sizes**2) or 1.0)
     most = min(MOST, max(1, len(rows) // SHARE), int(np.sum(sizes > ROUNDING * sizes[0])))
     r = max(1, min(int(np.searchsorted(held, VARIANCE)) + 1, most))
-    deviations = sizes[:r] / math.sqrt(max(1, len(rows) - 1))
-    bare = FunctionSpread(mean, directions[:r], deviations, 1.0, 0.0)
-    inside, outside = bare.parts(others)
-    return FunctionSpread(mean, directions[:r], deviations, float(inside.max()), float(outside.max()))
+    return FunctionSpread(mean, directions[:r], sizes[:r] / math.sqrt(max(1, len(rows) - 1)), 1.0, 0.0)
+
+
+def _judged(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distances of functions `(n, nodes)` from the components of those in other parts of them, both `(n,)`."""
+    if len(rows) < 3:
+        return _components(rows).parts(rows)
+    # Nothing here leaves the span of the functions: their coordinates in it are as good, and fewer than nodes.
+    flat = rows @ np.linalg.qr(rows.T)[0] if len(rows) < rows.shape[1] else rows
+    numbers = np.arange(len(flat))
+    found = [
+        _components(flat[numbers % FOLDS != part]).parts(flat[numbers % FOLDS == part])
+        for part in range(min(FOLDS, len(flat)))
+    ]
+    inside, outside = (np.concatenate(each) for each in zip(*found, strict=True))
+    return inside, outside
+
+
+def _expected(distances: np.ndarray) -> float:
+    """The largest distance that is expected of members, not less than that of any of these."""
+    import scipy.stats
+
+    known = distances[np.isfinite(distances)]
+    largest, n = float(known.max(initial=0.0)), len(known)
+    if n < 2:
+        return largest
+    quantile = float(scipy.stats.t.ppf(1 - 0.5 * REFUSED, n - 1)) * math.sqrt(1 + 1 / n)
+    return max(largest, float(known.mean() + quantile * known.std(ddof=1)))
 
 
 def _read(prefix: str, tensors: Mapping[str, Tensor]) -> Spread:

@@ -13,6 +13,8 @@ from pinnlab.datasets.data import OperatorData
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 # Times and nodes that differ by less than this, relative to the whole, are the same: those of float32 files.
 ROUNDING = 1e-5
+# Steps of a uniform grid differ by less than this share, since single precision rounds nodes and not steps.
+UNIFORM = 1e-3
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Layout:
         grid: Nodes along each in training.
         times: Of the frames; empty for steady problems.
         dtype: "float32" or "float64".
+        uniform: For each coordinate whether its nodes are equally far apart; empty where that is not known.
     """
 
     input_names: tuple[str, ...]
@@ -38,13 +41,15 @@ class Layout:
     grid: tuple[int, ...]
     times: tuple[float, ...]
     dtype: str
+    uniform: tuple[bool, ...] = ()
 
     @staticmethod
     def of(data: OperatorData) -> Layout:
         """That of some data."""
         names = data.input_names, data.output_names, data.coordinates
         times = tuple(float(t) for t in data.times)
-        return Layout(*names, data.periodic, data.box, data.grid, times, np.dtype(data.outputs.dtype).name)
+        kind, uniform = np.dtype(data.outputs.dtype).name, tuple(map(_is_uniform, data.axes))
+        return Layout(*names, data.periodic, data.box, data.grid, times, kind, uniform)
 
     @property
     def frames(self) -> int:
@@ -69,8 +74,8 @@ class Layout:
         """Nodes `(*grid, dimension)` scaled by the box of the training data, on whatever grid.
 
         Raises:
-            ValueError: If there is not one axis for each coordinate, or nodes are outside the box by more than half a
-                step of the training grid.
+            ValueError: If there is not one axis for each coordinate, nodes are outside the box by more than half a step
+                of the training grid, or they are not equally far apart where those of the training data are.
         """
         if len(axes) != len(self.coordinates):
             raise ValueError(
@@ -78,12 +83,43 @@ class Layout:
             )
         scaled = [(np.asarray(nodes, float) - a) / (b - a) for nodes, (a, b) in zip(axes, self.box, strict=True)]
         for name, nodes, (a, b), n in zip(self.coordinates, scaled, self.box, self.grid, strict=True):
-            if not len(nodes) or nodes.min() < -0.5 / n or nodes.max() > 1 + 0.5 / n:
+            # Written so that NaN is outside.
+            if not len(nodes) or not (nodes.min() >= -0.5 / n and nodes.max() <= 1 + 0.5 / n):
                 raise ValueError(
                     f"the nodes along {name} must be in the box of the training data, from {a:.6g} to {b:.6g}; an "
                     "operator is not extended to another box"
                 )
+        for name, nodes, uniform in zip(self.coordinates, scaled, self.uniform or (False,) * len(scaled), strict=True):
+            if uniform and not _is_uniform(nodes):
+                raise ValueError(
+                    f"the nodes along {name} are not equally far apart, and those of the training data are; "
+                    "interpolate to such a grid, or train on data on stretched grids"
+                )
         return torch.from_numpy(np.stack(np.meshgrid(*scaled, indexing="ij"), axis=-1)).to(self.torch_dtype)
+
+    def places(self, points: np.ndarray) -> torch.Tensor:
+        """Points `(m, 1 + d)` of time and space, or `(m, d)` of steady problems, scaled to [0, 1] by times and box.
+
+        Raises:
+            ValueError: If they have other columns, or lie outside of the box or of the times of the training data.
+        """
+        box = ((self.times[0], self.times[-1]), *self.box) if self.times else self.box
+        names = ("t", *self.coordinates) if self.times else self.coordinates
+        given = np.asarray(points, float)
+        if given.ndim != 2 or given.shape[1] != len(box):
+            raise ValueError(
+                f"points of the shape {given.shape}; give (m, {len(box)}) with the columns {', '.join(names)}"
+            )
+        for name, column, (a, b) in zip(names, given.T, box, strict=True):
+            room = ROUNDING * (b - a)
+            # Written so that NaN is outside.
+            if not np.all((column >= a - room) & (column <= b + room)):
+                raise ValueError(
+                    f"points: {name} must be between {a:.6g} and {b:.6g}, where the training data are; an operator is "
+                    "not extended beyond"
+                )
+        lower, upper = np.array(box).T
+        return torch.from_numpy((given - lower) / (upper - lower)).to(self.torch_dtype)
 
     def require_same_meaning(self, data: OperatorData) -> None:
         """Refuse data of other channels or on another box; grid, times and precision may differ.
@@ -108,6 +144,12 @@ class Layout:
                     f"data: {name} runs from {c:.6g} to {d:.6g}, and in the training data from {a:.6g} to {b:.6g}; an "
                     "operator is not extended to another box"
                 )
+
+
+def _is_uniform(nodes: np.ndarray) -> bool:
+    """Whether nodes are equally far apart, one after the other."""
+    steps = np.diff(nodes)
+    return not len(steps) or bool(steps.min() > 0 and np.ptp(steps) <= UNIFORM * steps.mean())
 
 
 def equal_step(times: Sequence[float]) -> float:

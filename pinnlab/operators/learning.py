@@ -13,11 +13,14 @@ import torch
 
 from pinnlab.admissible import is_number
 from pinnlab.datasets.data import OperatorData
+from pinnlab.datasets.origin import Origin
+from pinnlab.datasets.samples import blocks
 from pinnlab.family import Family
 from pinnlab.operators.examples import digest
 from pinnlab.operators.layout import Layout
 from pinnlab.operators.operator_learning import OperatorLearning as OperatorLearning
 from pinnlab.operators.operator_training import LearningState, OperatorTraining, no_best_epoch
+from pinnlab.operators.origins import require_members
 from pinnlab.operators.trained import TrainedOperator
 from pinnlab.operators.trained_family import TrainedFamily
 from pinnlab.run import Keeper, Limits, Reached, Run, ranks_agree, require_run_seed
@@ -96,9 +99,10 @@ def train(
         monitors: Functions called after every epoch.
 
     Raises:
-        ValueError: If data and settings do not fit, the seed, share or a budget is out of range, a validation sample
-            has no relative error, the checkpoint is damaged or of another training, or the ranks differ in what they
-            were asked for.
+        ValueError: If data and settings do not fit, the data are known to be of another family, an augmentation is no
+            symmetry of it, a validation sample is one of the training, the answer of a sample is zero everywhere where
+            a loss is relative to it, the seed, share or a budget is out of range, the checkpoint is damaged or of
+            another training, or the ranks differ in what they were asked for.
         TrainingInterrupted: If it is interrupted from the keyboard; it holds what was reached.
     """
     if not isinstance(data, OperatorData) or not isinstance(learning, OperatorLearning):
@@ -111,8 +115,17 @@ def train(
     if resume and checkpoint is None:
         raise ValueError("train: resume=True needs checkpoint=FILE")
     chosen = resolve_device(device)
-    part, held = _split(data, validation, learning.pairs.given, seed)
-    origin = None if family is None else TrainedFamily.of(family, part, held)
+    given = learning.pairs.given
+    part, held = _split(data, validation, seed)
+    if learning.loss.relative:
+        _require_relative_errors("data", data, given)
+    if held is not None:
+        _require_relative_errors("validation", held, given)
+    if family is not None:
+        require_members(family, data)
+        for augmentation in learning.augmentations:
+            augmentation.require_symmetry_of(family)
+    remembered = None if family is None else TrainedFamily.of(family, part, held), _seen(part, held)
     with joined(chosen):
         ranks = current(chosen)
         training = OperatorTraining(learning, part, held, seed, ranks)
@@ -137,29 +150,42 @@ def train(
         except KeyboardInterrupt:
             if not run.step:
                 raise
-            raise TrainingInterrupted(_reached(training, run, origin)) from None
+            raise TrainingInterrupted(_reached(training, run, remembered)) from None
         failure = no_best_epoch(run.state)
         if failure and run.status is not Status.DIVERGED:
             run.status, run.failure = Status.DIVERGED, failure
-        return _reached(training, run, origin)
+        return _reached(training, run, remembered)
 
 
-def _reached(training: OperatorTraining, run: Run[LearningState], origin: TrainedFamily | None) -> TrainedOperator:
-    found = replace(training.operator(run.state), family=origin)
+def _reached(
+    training: OperatorTraining, run: Run[LearningState], remembered: tuple[TrainedFamily | None, Origin | None]
+) -> TrainedOperator:
+    found = replace(training.operator(run.state), family=remembered[0], origin=remembered[1])
     return replace(found, status=run.status, seconds=run.seconds, history=run.columns(), failure=run.failure)
 
 
+def _seen(data: OperatorData, validation: OperatorData | None) -> Origin | None:
+    """Of the samples to train on and of those to choose by, where these are of the same family."""
+    if data.origin is None or validation is None:
+        return data.origin
+    return data.origin.joined(validation.origin) or data.origin
+
+
 def _split(
-    data: OperatorData, validation: float | OperatorData | None, given: int, seed: int
+    data: OperatorData, validation: float | OperatorData | None, seed: int
 ) -> tuple[OperatorData, OperatorData | None]:
-    """The data to train on and those to choose by, whose answers begin after so many given frames."""
+    """The data to train on and those to choose by."""
     if not len(data):
         raise ValueError("train: there are no samples in the data")
     if isinstance(validation, OperatorData):
         Layout.of(data).require_same_meaning(validation)
         if not len(validation):
             raise ValueError("train: there are no samples in validation; give some, or None to keep the last epoch")
-        _require_relative_errors(validation, range(len(validation)), given)
+        if data.origin is not None and validation.origin is not None and validation.origin.common(data.origin):
+            raise ValueError(
+                f"train: {validation.origin.common(data.origin)} of the {len(validation)} samples in validation are "
+                "members that are trained on; generate them with another seed, or split one set of data"
+            )
         return data, validation
     if validation is None:
         return data, None
@@ -174,20 +200,23 @@ def _split(
         )
     order = torch.randperm(len(data), generator=generator_of_step(seed, 0)).numpy()
     apart = sorted(order[:held])
-    _require_relative_errors(data, apart, given)
     return data[sorted(order[held:])], data[apart]
 
 
-def _require_relative_errors(data: OperatorData, numbers: Sequence[int], given: int) -> None:
+def _require_relative_errors(name: str, data: OperatorData, given: int) -> None:
     """Refuse samples whose answers, the frames after the given ones, are zero everywhere."""
-    for number in numbers:
-        answer = np.asarray(data.outputs[number : number + 1])[:, given:]
+    wrong: list[int] = []
+    for block in blocks(data.outputs):
+        answers = np.asarray(data.outputs[block])[:, given:]
         # Where no frame is left the examples say so.
-        if answer.size and not answer.any():
-            raise ValueError(
-                f"validation: the answer of sample {number} is zero everywhere, so that it has no relative error; "
-                "leave it out"
-            )
+        if answers.size:
+            wrong += (block.start + np.flatnonzero(~answers.reshape(len(answers), -1).any(axis=1))).tolist()
+    if wrong:
+        shown = ", ".join(map(str, wrong[:10])) + (", …" if len(wrong) > 10 else "")
+        raise ValueError(
+            f"{name}: the answers of {len(wrong)} of {len(data)} samples are zero everywhere, number {shown}, so that "
+            "they have no relative error; leave them out"
+        )
 
 
 def _identity(

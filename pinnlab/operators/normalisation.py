@@ -37,6 +37,20 @@ class Scaling:
         """The same elsewhere."""
         return type(self)(self.mean.to(device, dtype), self.deviation.to(device, dtype))
 
+    def of_channels(self, axes: int) -> Self:
+        """The same for values `(batch, channels, …)` with so many axes after the channels, at whatever points.
+
+        Raises:
+            ValueError: If it differs from node to node.
+        """
+        if set(self.mean.shape[1:]) - {1}:
+            raise ValueError(
+                f"normalisation: it was fitted node by node on the grid {tuple(self.mean.shape[1:])} and is not known "
+                "at other points; train with UnitGaussian() for these"
+            )
+        shape = (-1, *[1] * axes)
+        return type(self)(self.mean.reshape(shape), self.deviation.reshape(shape))
+
     def _require_grid(self, values: Tensor) -> None:
         own, grid = tuple(self.mean.shape[1:]), tuple(values.shape[2:])
         if own != grid and set(own) != {1}:

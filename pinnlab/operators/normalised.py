@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pinnlab.networks.operator import OperatorNetwork
+from pinnlab.networks.operator import ContinuousNetwork, OperatorNetwork
 from pinnlab.operators.normalisation import Scaling
 
 
@@ -30,3 +30,17 @@ class NormalisedNetwork:
         answer = self.network(self.inputs.encode(values), self.positions)
         # Under autocast the network may answer in a shorter type than that of the values.
         return self.outputs.decode(answer.to(values.dtype))
+
+    def at(self, values: Tensor, places: Tensor) -> Tensor:
+        """The answer `(batch, outputs, *points)` at places `(*points, dimension)` that need not be nodes.
+
+        Raises:
+            ValueError: If the network answers at the nodes of its inputs only, or its outputs were scaled node by node.
+        """
+        if not isinstance(self.network, ContinuousNetwork):
+            raise ValueError(
+                f"{type(self.network).__name__} answers at the nodes of its inputs and nowhere else; train a DeepOnet"
+            )
+        scaling = self.outputs.of_channels(places.ndim - 1)
+        answer = self.network(self.inputs.encode(values), places)
+        return scaling.decode(answer.to(values.dtype))

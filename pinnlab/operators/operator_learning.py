@@ -64,6 +64,7 @@ class OperatorLearning:
         for name, (kind, remedy) in parts.items():
             if not isinstance(getattr(self, name), kind):
                 raise ValueError(f"OperatorLearning: {name} = {getattr(self, name)!r}; give {remedy}")
+        self.pairs.require_architecture(self.network)
         object.__setattr__(self, "augmentations", tuple(self.augmentations))
         if not all(isinstance(a, Augmentation) for a in self.augmentations):
             raise ValueError(f"OperatorLearning: augmentations = {self.augmentations!r}; give such as PeriodicShift()")

@@ -46,9 +46,8 @@ class OperatorSolver(Solver):
 
     Args:
         operator: The trained one.
-        beyond: How far a member may be, as a multiple of the farthest validation sample, see `InputDistribution`;
-            `math.inf` takes every member.  Numbers may be outside of their range in the training data by `beyond` − 1
-            times the mean distance between neighbours.
+        beyond: How far a member may be, as a multiple of the farthest that is expected of members of the family, see
+            `InputDistribution`; `math.inf` takes every member.
         fine_tuning: Of the network on the member's residual; None for the plain answer.
         problem: The family's declaration, if the operator was read from a folder which could not hold it.
 
@@ -57,7 +56,7 @@ class OperatorSolver(Solver):
     """
 
     operator: TrainedOperator = field(repr=False)
-    beyond: float = 1.5
+    beyond: float = 1.0
     fine_tuning: FineTuning | None = None
     problem: Problem | None = field(default=None, repr=False)
     learned: str = field(init=False)
@@ -76,6 +75,15 @@ class OperatorSolver(Solver):
             )
         require_same_family(self._declared, self.operator.family.inputs.names, self.operator.layout)
         object.__setattr__(self, "learned", _told(self.operator))
+
+    def of_time(self) -> OperatorSolver:
+        """The same.
+
+        Raises:
+            UnsupportedProblem: If the operator's frames are too few for a function of time.
+        """
+        self._times(self._declared)
+        return self
 
     @property
     def _declared(self) -> Problem:
@@ -151,8 +159,8 @@ class OperatorSolver(Solver):
         if farthest.ratio > self.beyond:
             raise UnsupportedProblem(
                 f"OperatorSolver on {member.name!r}: {farthest.said}; its distance is {farthest.ratio:.3g}, where 1 is "
-                f"as far as validation samples go, and more than beyond = {self.beyond:g}; train on a wider family, "
-                "use another solver, or allow it with OperatorSolver(beyond=math.inf)"
+                f"as far as members are expected to be, and more than beyond = {self.beyond:g}; train on a wider "
+                "family, use another solver, or allow it with OperatorSolver(beyond=math.inf)"
             )
         return farthest
 

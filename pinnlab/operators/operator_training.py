@@ -81,7 +81,7 @@ class OperatorTraining(Iteration[LearningState]):
         self._validation = validation
         self.layout = Layout.of(data)
         for augmentation in learning.augmentations:
-            augmentation.require_fits(self.layout)
+            augmentation.require_fits(self.layout, data.axes)
         self._loss = learning.loss.on(data.axes, data.periodic)
         self._examples = Examples(data, self.layout, learning.pairs, ranks.device)
         if len(self._examples) < ranks.size or learning.batch < ranks.size:
@@ -92,7 +92,7 @@ class OperatorTraining(Iteration[LearningState]):
         generator = torch.Generator().manual_seed(seed)
         network = learning.network.build(signature_of(learning.pairs, self.layout), generator)
         self._positions = self.layout.positions(data.axes).to(ranks.device)
-        network.to(ranks.device).informed_by(self._wanted(), self._positions)
+        network.to(ranks.device).informed_by(self._told(), learning.pairs.answered_at(self._positions, self.layout))
         self._flat = FlatModule(network)
         self._network = network
 
@@ -168,10 +168,11 @@ class OperatorTraining(Iteration[LearningState]):
         inputs, outputs = (normalisation.fit(sides(side)).to(device, dtype) for side in (0, 1))
         return inputs, outputs
 
-    def _wanted(self) -> Iterator[Tensor]:
-        """What the network is to answer to examples of the training data."""
+    def _told(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """What the network is given and what it is to answer in examples of the training data."""
         for batch in self._examples.looked_at(TOGETHER):
-            yield self._outputs.encode(self._learning.pairs.example(batch)[1])
+            inputs, outputs = self._learning.pairs.example(batch)
+            yield self._inputs.encode(inputs), self._outputs.encode(outputs)
 
     def _batches(self, epoch: int) -> Iterator[Tensor]:
         """The numbers of the examples of each batch of an epoch: all in one random order, then in the next."""
@@ -190,15 +191,14 @@ class OperatorTraining(Iteration[LearningState]):
     def _gradient(self, numbers: Tensor, stage: Stage) -> Tensor:
         """Leave the gradient of a batch's loss in the flat module; returns the loss, on every rank."""
         batch = self._examples.batch(numbers)
-        inputs, outputs = batch.inputs, batch.outputs
         for augmentation in self._learning.augmentations:
-            inputs, outputs = augmentation(inputs, outputs, self.layout, stage.generator)
+            batch = augmentation(batch, stage.generator)
         # Every rank draws for the whole batch, so that what is drawn does not depend on their number.
         share = self.ranks.share(len(numbers))
-        mine = Batch(inputs[share], outputs[share], batch.times[share], self.layout)
+        mine = Batch(batch.inputs[share], batch.outputs[share], batch.times[share], self.layout)
         precision = self._learning.precision
         self._flat.gradient.zero_()
-        loss = torch.zeros((), device=self.ranks.device, dtype=inputs.dtype)
+        loss = torch.zeros((), device=self.ranks.device, dtype=batch.inputs.dtype)
         if len(mine.inputs):
             network = NormalisedNetwork(self._network, self._inputs, self._outputs, self._positions)
             with precision.context(self.ranks.device):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pinnlab.admissible import require_counts
+from pinnlab.networks.operator import OperatorArchitecture, Signature
 from pinnlab.operators.layout import ROUNDING, Layout, equal_step, same_times, told
 from pinnlab.training.relative_loss import OperatorLoss
 
@@ -79,6 +80,23 @@ class Pairs(abc.ABC):
     def example(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """What the network is given and what it should answer, for the first of its calls."""
 
+    def signature(self, layout: Layout) -> Signature:
+        """What a network is built for that is to learn these pairs."""
+        grid = layout.grid
+        return Signature(*self.channels(layout), grid, len(layout.coordinates), layout.periodic, layout.torch_dtype)
+
+    def require_architecture(self, architecture: OperatorArchitecture) -> None:
+        """Refuse what cannot learn these pairs: nothing, most of the time.
+
+        Raises:
+            ValueError: If it cannot.
+        """
+        return None
+
+    def answered_at(self, nodes: Tensor, layout: Layout) -> Tensor:
+        """The positions of what `example` says that the network should answer, from those of the nodes of space."""
+        return nodes
+
     def loss(self, network: Network, batch: Batch, criterion: OperatorLoss, stage: Stage) -> Tensor:
         """The loss `()` of a batch."""
         given, wanted = self.example(batch)
@@ -100,6 +118,16 @@ class Pairs(abc.ABC):
         Raises:
             ValueError: If it cannot answer at these times.
         """
+
+    def at(self, network: Network, inputs: Tensor, places: Tensor, layout: Layout) -> Tensor:
+        """The operator's answer `(batch, m, c_out)` at places `(m, dimension)`, of time and space scaled to [0, 1].
+
+        Raises:
+            ValueError: If it answers on grids only.
+        """
+        raise ValueError(
+            f"{type(self).__name__} answers on grids, at its frames; train a DeepOnet on SpaceTime() for other points"
+        )
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import errno
 import os
+import shutil
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import h5py
 import numpy as np
 
 from pinnlab.datasets.data import OperatorData
+from pinnlab.datasets.origin import Origin
 from pinnlab.files import well
 
 # Beside the file that is made while samples are missing.
@@ -42,11 +44,11 @@ class SampleStore(abc.ABC):
 
 
 class MemoryStore(SampleStore):
-    """Keeps n samples in memory."""
+    """Keeps the samples of an origin in memory."""
 
-    def __init__(self, layout: well.Layout, n: int) -> None:
-        grid = tuple(len(a) for a in layout.axes)
-        self._layout = layout
+    def __init__(self, layout: well.Layout, origin: Origin) -> None:
+        grid, n = tuple(len(a) for a in layout.axes), len(origin)
+        self._layout, self._origin = layout, origin
         self._inputs = np.empty((n, len(layout.input_names), *grid), layout.dtype)
         self._outputs = np.empty((n, max(1, len(layout.times)), len(layout.output_names), *grid), layout.dtype)
         self._bounds, self._done = np.full(n, np.nan), np.zeros(n, bool)
@@ -66,47 +68,43 @@ class MemoryStore(SampleStore):
         held = self._layout
         names = held.input_names, held.output_names, held.coordinates
         arrays = self._inputs, self._outputs, held.axes, held.times, self._bounds
-        return OperatorData(*arrays, *names, held.periodic)
+        return OperatorData(*arrays, *names, held.periodic, self._origin)
 
     def close(self) -> None:
         """Nothing is open."""
 
 
 class FileStore(SampleStore):
-    """Keeps n samples in `<path>.part`, which becomes `path` when all are there.
+    """Keeps the samples of an origin in `<path>.part`, which becomes `path` when all are there.
 
     Room for all samples is set aside at the beginning, so that writing them changes no structure of the file; a sample
     is marked as done only after its values were handed to the system.  After `kill -9` the file holds all samples
     marked, and the next store of the same path goes on from them.  (A power cut may take what the system had not yet
-    put on the disk.)
+    put on the disk.)  Where there are fewer samples than wanted in a file or part, those are kept and the others are
+    missing; a finished file stays until all are there, so that the disk must have room for both.
 
     Args:
         path: The finished file.
         layout: Of a sample.
-        n: How many samples.
-        identity: What the samples are made from; a file made from something else is refused.
+        origin: The samples wanted.
+        identity: What the samples are made from, how many left out; a file made from something else is refused.
         problem: JSON of the declaration, kept in the file.
 
     Raises:
-        ValueError: If there is such a file or part, made from something else, or damaged.
+        ValueError: If there is such a file or part, made from something else, of more samples, or damaged.
         OSError: If the disk refuses.
     """
 
-    def __init__(self, path: str | os.PathLike[str], layout: well.Layout, n: int, identity: str, problem: str) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], layout: well.Layout, origin: Origin, identity: str, problem: str
+    ) -> None:
         self._path, self._part = Path(path), Path(f"{os.fspath(path)}{PART}")
-        self._count = n
-        self._complete = self._path.exists()
-        if not self._complete and not self._part.exists():
+        self._count = len(origin)
+        self._complete = self._path.exists() and self._held(self._path, identity) == self._count
+        if not self._complete:
             with self._explained():
-                self._create(layout, identity, problem)
+                self._prepare(layout, origin, identity, problem)
         held = self._path if self._complete else self._part
-        with well.opened(held) as file:
-            made = file[well.OWN].attrs.get(well.IDENTITY) if well.OWN in file else None
-            if made != identity:
-                raise ValueError(
-                    f"{held}: it is there already and was made from another family, seed, solver, grid or number of "
-                    "samples; give another name, or delete it"
-                )
         # Without a cache of chunks what the disk refuses is refused at once, and nothing is left to write at the end.
         self._file = None if self._complete else h5py.File(held, "r+", rdcc_nbytes=0)
         _STORES.add(self)
@@ -155,20 +153,55 @@ class FileStore(SampleStore):
             os.dup2(null, self._file.id.get_vfd_handle(), inheritable=False)
             os.close(null)
 
-    def _create(self, layout: well.Layout, identity: str, problem: str) -> None:
+    def _held(self, held: Path, identity: str) -> int:
+        """The samples, done or not, that a file has room for.
+
+        Raises:
+            ValueError: If they were made from something else, or are more than are wanted.
+        """
+        with well.opened(held) as file:
+            made = file[well.OWN].attrs.get(well.IDENTITY) if well.OWN in file else None
+            if made != identity:
+                raise ValueError(
+                    f"{held}: it is there already and was made from another family, seed, solver or grid; give "
+                    "another name, or delete it"
+                )
+            count = len(file[f"{well.OWN}/{well.DONE}"])
+        if count > self._count:
+            raise ValueError(
+                f"{held}: it is there already with {count} samples, and {self._count} are asked for; ask for as many "
+                "or more, and take the first of them with [:n]"
+            )
+        return count
+
+    def _prepare(self, layout: well.Layout, origin: Origin, identity: str, problem: str) -> None:
+        """Make the part: of the one that is there, or the finished file, with room for more; anew otherwise."""
         if not self._path.absolute().parent.is_dir():
             raise FileNotFoundError(f"{self._path}: the folder {self._path.parent} does not exist; create it first")
+        begun = next((p for p in (self._part, self._path) if p.exists()), None)
+        if begun == self._part and self._held(self._part, identity) == self._count:
+            return
         # A process killed while it makes the file leaves another name behind.
         raw = Path(f"{self._part}.tmp-{os.getpid()}")
         try:
-            with h5py.File(raw, "w") as file:
-                well.create(file, layout, self._count, self._path.stem, problem)
-                own = file[well.OWN]
-                own.attrs[well.IDENTITY] = identity
-                well.reserve(own, well.DONE, (self._count,), np.dtype(np.uint8))[:] = 0
+            if begun is None:
+                self._create(raw, layout, origin, identity, problem)
+            else:
+                shutil.copyfile(begun, raw)
+                with h5py.File(raw, "r+") as file:
+                    well.lengthen(file, self._count)
+                    well.tell_origin(file, origin)
+                    file[f"{well.OWN}/{well.DONE}"].resize(self._count, axis=0)
             os.replace(raw, self._part)
         finally:
             raw.unlink(missing_ok=True)
+
+    def _create(self, raw: Path, layout: well.Layout, origin: Origin, identity: str, problem: str) -> None:
+        with h5py.File(raw, "w") as file:
+            well.create(file, layout, self._count, self._path.stem, problem, origin)
+            own = file[well.OWN]
+            own.attrs[well.IDENTITY] = identity
+            well.reserve(own, well.DONE, (self._count,), np.dtype(np.uint8))[:] = 0
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
-import hashlib
-import json
 import os
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,28 +19,23 @@ from torch import Tensor
 
 from pinnlab.admissible import require_counts
 from pinnlab.datasets.data import OperatorData
+from pinnlab.datasets.origin import Origin
+from pinnlab.datasets.samples import require_finite
 from pinnlab.errors import SolveFailed
-from pinnlab.files import checkpoint as files
-from pinnlab.files.atomic import replacing
 from pinnlab.networks.operator import OperatorArchitecture, OperatorNetwork, Signature
-from pinnlab.operators.architectures import architectures
 from pinnlab.operators.examples import as_tensor
 from pinnlab.operators.layout import Layout
 from pinnlab.operators.normalisation import Scaling
 from pinnlab.operators.normalised import NormalisedNetwork
-from pinnlab.operators.pairs import AllToAll, Bundled, OneStep, Pairs, SolutionMap
+from pinnlab.operators.origins import doubts
+from pinnlab.operators.pairs import AllToAll, Pairs
 from pinnlab.operators.trained_family import TrainedFamily
-from pinnlab.operators.unrolled import Pushforward, Rollout
-from pinnlab.settings import describe, rebuild
 from pinnlab.solver import Status
 from pinnlab.training.relative_loss import relative_errors
 
 if TYPE_CHECKING:
     from pinnlab.operators.operator_solver import OperatorSolver
 
-FORMAT = "pinnlab-operator-1"
-SETTINGS, WEIGHTS = "settings.json", "weights.safetensors"
-PAIRS = {kind.__name__: kind for kind in (AllToAll, Bundled, OneStep, Pushforward, Rollout, SolutionMap)}
 CPU = torch.device("cpu")
 
 
@@ -63,6 +57,7 @@ class TrainedOperator:
         history: One number per epoch: step, seconds, loss, validation, …
         failure: Why the training diverged, if it did.
         family: What the data are members of, if the training was told; `solver` needs it.
+        origin: Of all samples that the training saw, to train on or to choose the epoch by, if these say it.
     """
 
     architecture: OperatorArchitecture
@@ -78,6 +73,7 @@ class TrainedOperator:
     history: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
     failure: str = ""
     family: TrainedFamily | None = None
+    origin: Origin | None = None
 
     @property
     def device(self) -> torch.device:
@@ -106,10 +102,11 @@ class TrainedOperator:
 
         Raises:
             ValueError: If the training was not told of the family.
+            UnsupportedProblem: If its frames are too few for a function of time.
         """
         from pinnlab.operators.operator_solver import OperatorSolver
 
-        return OperatorSolver(self)
+        return OperatorSolver(self).of_time()
 
     def __call__(
         self,
@@ -130,8 +127,8 @@ class TrainedOperator:
             batch: Samples that are answered together.
 
         Raises:
-            ValueError: If shapes do not fit, frames are missing, the batch is no positive whole number, or the
-                operator cannot answer at these times or on this grid.
+            ValueError: If shapes do not fit, a sample holds NaN or infinity, frames are missing, the batch is no
+                positive whole number, or the operator cannot answer at these times or on this grid.
         """
         require_counts(self, batch=batch)
         positions = self.layout.positions(axes).to(self.device)
@@ -148,6 +145,32 @@ class TrainedOperator:
         wanted = self.layout.times if times is None else tuple(float(t) for t in times)
         normalised = NormalisedNetwork(self.network, self.inputs, self.outputs, positions)
         return _answers(normalised, self.pairs, self.layout, values, first, wanted, batch).numpy()
+
+    def at(self, inputs: np.ndarray, axes: Sequence[np.ndarray], points: np.ndarray, *, batch: int = 64) -> np.ndarray:
+        """The answers `(n, m, c_out)` at free points, such as those of receivers, to inputs `(n, c_in, *grid)`.
+
+        For operators trained on `SpaceTime()`.
+
+        Args:
+            inputs: Functions on the grid; numbers are constant channels.
+            axes: The nodes of the inputs along each coordinate.
+            points: `(m, 1 + d)` with the columns t and space, or `(m, d)` of steady problems, in the units of the
+                training data, between their first and last frame and in their box.
+            batch: Samples that are answered together.
+
+        Raises:
+            ValueError: If the operator answers on grids only, shapes do not fit, points are outside of where the
+                training data were, or the batch is no positive whole number.
+        """
+        require_counts(self, batch=batch)
+        nodes, places = (p.to(self.device) for p in (self.layout.positions(axes), self.layout.places(points)))
+        values = self._typed("inputs", inputs, (len(self.layout.input_names), *(len(a) for a in axes)))
+        network = NormalisedNetwork(self.network, self.inputs, self.outputs, nodes)
+        parts = [values.new_zeros((0, len(places), len(self.layout.output_names)))]
+        with _evaluating(self.network):
+            for some in values.split(batch):
+                parts.append(self.pairs.at(network, some.to(self.device), places, self.layout).cpu())
+        return torch.cat(parts).numpy()
 
     def rollout(
         self,
@@ -223,12 +246,16 @@ class TrainedOperator:
     def evaluate(self, data: OperatorData, *, batch: int = 64) -> dict[str, float]:
         """Of the errors on some data: mean, median and largest, and the largest bound of the data's own (or NaN).
 
+        Warns where the data are known to be of another family than those of the training, or among these.
+
         Raises:
             ValueError: If there are no samples, or as of `predict`.
         """
         if not len(data):
             raise ValueError("evaluate: there are no samples in the data; give one or more")
         errors = self.errors(data, batch=batch)
+        for doubt in doubts(self.origin, data):
+            warnings.warn(f"evaluate: {doubt}", stacklevel=2)
         return {
             "relative_l2": float(errors.mean()),
             "median": float(np.median(errors)),
@@ -270,26 +297,9 @@ class TrainedOperator:
         Raises:
             FileNotFoundError: If the folder that is to hold it does not exist.
         """
-        folder = Path(directory)
-        folder.mkdir(exist_ok=True)
-        weights = folder / WEIGHTS
-        files.save(weights, self._tensors(), {"history": dict(self.history)})
-        settings = {
-            "format": FORMAT,
-            "architecture": describe(self.architecture),
-            "pairs": describe(self.pairs),
-            "layout": describe(self.layout),
-            "status": self.status.value,
-            "seconds": self.seconds,
-            "seed": self.seed,
-            "epoch": self.epoch,
-            "failure": self.failure,
-            "family": None if self.family is None else self.family.described(),
-            # The two files are written one after the other: a pair that does not belong together is noticed.
-            "weights_sha256": _sha256(weights),
-        }
-        with replacing(folder / SETTINGS) as temporary:
-            temporary.write_text(json.dumps(settings, indent=2))
+        from pinnlab.operators.operator_folder import write
+
+        write(self, directory)
 
     @staticmethod
     def load(
@@ -306,62 +316,21 @@ class TrainedOperator:
             FileNotFoundError: If a file is missing.
             ValueError: If a file is damaged, the two do not belong together, or the architecture is not known.
         """
-        folder = Path(directory)
-        settings = _settings(folder)
-        if _sha256(folder / WEIGHTS) != settings["weights_sha256"]:
-            raise ValueError(f"{folder}: the weights are not those that the settings were written with; train again")
-        architecture = network or rebuild(settings["architecture"], architectures(settings["architecture"]))
-        layout = rebuild(settings["layout"], {"Layout": Layout})
-        pairs = rebuild(settings["pairs"], PAIRS)
-        built = architecture.build(signature_of(pairs, layout), torch.Generator().manual_seed(0))
-        kept, extra = files.load(folder / WEIGHTS, {"network": dict(built.state_dict()), "scalings": {}, "family": {}})
-        built.load_state_dict(kept["network"])
-        numbers: dict[str, Tensor] = kept["scalings"]
-        inputs, outputs = (
-            Scaling(numbers[f"{side}_mean"], numbers[f"{side}_deviation"]).to(device, layout.torch_dtype)
-            for side in ("inputs", "outputs")
-        )
-        return TrainedOperator(
-            architecture,
-            built.to(device).eval(),
-            pairs,
-            layout,
-            inputs,
-            outputs,
-            Status(settings["status"]),
-            settings["seconds"],
-            settings["seed"],
-            settings["epoch"],
-            extra["history"],
-            settings["failure"],
-            TrainedFamily.read(settings.get("family"), kept["family"]),
-        )
+        from pinnlab.operators.operator_folder import read
 
-    def _tensors(self) -> dict[str, dict[str, Tensor]]:
-        scalings = {
-            "inputs_mean": self.inputs.mean,
-            "inputs_deviation": self.inputs.deviation,
-            "outputs_mean": self.outputs.mean,
-            "outputs_deviation": self.outputs.deviation,
-        }
-        weights = {name: value.cpu() for name, value in self.network.state_dict().items()}
-        return {
-            "network": weights,
-            "scalings": {name: value.cpu() for name, value in scalings.items()},
-            "family": {} if self.family is None else self.family.tensors(),
-        }
+        return read(directory, network, device)
 
     def _typed(self, name: str, values: np.ndarray, shape: tuple[int, ...]) -> Tensor:
         given = np.asarray(values, dtype=self.layout.dtype)
         if given.shape[1:] != shape:
             raise ValueError(f"{name} have the shape {given.shape}, and it must be (n, {', '.join(map(str, shape))})")
+        require_finite(name, given)
         return as_tensor(given)
 
 
 def signature_of(pairs: Pairs, layout: Layout) -> Signature:
     """What a network is built for that is to learn these pairs."""
-    grid = layout.grid
-    return Signature(*pairs.channels(layout), grid, len(layout.coordinates), layout.periodic, layout.torch_dtype)
+    return pairs.signature(layout)
 
 
 def _answers(
@@ -375,36 +344,20 @@ def _answers(
 ) -> Tensor:
     """Answers on the processor, found batch by batch in evaluation mode."""
     device = network.positions.device
-    was_training = network.network.training
-    network.network.eval()
     parts = [inputs.new_zeros((0, len(times) or 1, *start.shape[2:]))]
-    try:
-        with torch.no_grad():
-            for some, first in zip(inputs.split(batch), start.split(batch), strict=True):
-                parts.append(pairs.predict(network, some.to(device), first.to(device), times, layout).cpu())
-    finally:
-        network.network.train(was_training)
+    with _evaluating(network.network):
+        for some, first in zip(inputs.split(batch), start.split(batch), strict=True):
+            parts.append(pairs.predict(network, some.to(device), first.to(device), times, layout).cpu())
     return torch.cat(parts)
 
 
-def _settings(folder: Path) -> dict[str, Any]:
-    path = folder / SETTINGS
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file; give the folder that save() or --out wrote")
+@contextlib.contextmanager
+def _evaluating(network: OperatorNetwork) -> Iterator[None]:
+    """Without gradients and in evaluation mode; afterwards the network is in the mode that it was in."""
+    was_training = network.training
+    network.eval()
     try:
-        found = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f"{path}: this is no JSON ({error}); train again") from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise ValueError(f"{path}: this does not describe a trained operator of this pinnlab")
-    missing = [f for f in ("architecture", "pairs", "layout", "status", "weights_sha256") if f not in found]
-    if missing:
-        raise ValueError(f"{path}: {missing[0]} is missing; train again")
-    return found
-
-
-def _sha256(path: Path) -> str:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file; a trained operator needs it beside its settings")
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        with torch.no_grad():
+            yield
+    finally:
+        network.train(was_training)

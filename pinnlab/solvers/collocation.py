@@ -23,6 +23,8 @@ from pinnlab.problem import Problem
 from pinnlab.solver import CPU, Method, Refinable, Solver, Status, completed, require_cpu, require_known_parameters
 
 REFINEMENT = 1.5
+# Nodes per axis below which another answer says little of the error.
+LEAST = 12
 # Newton's method is done when the correction is this small beside the solution, or rounding keeps it from shrinking.
 CORRECTION = 1e-13
 SMALLEST_STEP = 2.0**-10
@@ -118,6 +120,11 @@ class Collocation(Refinable):
         """Half as many nodes again per axis."""
         finer = self.space.finer(problem, REFINEMENT)
         return None if finer is None else replace(self, space=finer)
+
+    def coarser(self, problem: Problem) -> Collocation | None:
+        """Two thirds of the nodes per axis, or None where these would be too few."""
+        fewer = self.space.finer(problem, 1 / REFINEMENT)
+        return None if fewer is None or min(fewer.sizes(problem)) < LEAST else replace(self, space=fewer)
 
     def finer_in_time(self, problem: Problem) -> Collocation | None:
         """None: there is no time."""

@@ -37,6 +37,11 @@ class OperatorLoss(abc.ABC):
         """
         return self
 
+    @property
+    def relative(self) -> bool:
+        """Whether it divides by the size of truths, which then must not vanish everywhere."""
+        return False
+
 
 @dataclass(frozen=True)
 class RelativeL2(OperatorLoss):
@@ -50,6 +55,10 @@ class RelativeL2(OperatorLoss):
 
     def __call__(self, prediction: Tensor, truth: Tensor) -> Tensor:  # noqa: D102
         return relative_errors(prediction, truth).mean()
+
+    @property
+    def relative(self) -> bool:  # noqa: D102
+        return True
 
 
 def relative_errors(prediction: Tensor, truth: Tensor) -> Tensor:
@@ -107,6 +116,10 @@ class RelativeH1(OperatorLoss):
             )
         return (self._norms(prediction - truth) / self._norms(truth)).mean()
 
+    @property
+    def relative(self) -> bool:  # noqa: D102
+        return True
+
     def _norms(self, values: Tensor) -> Tensor:
         # Unlike that of a square root of a sum, the gradient of these is finite where all is zero.
         parts = [values, *(self._derivative(values, axis) for axis in range(len(self.axes)))]
@@ -155,6 +168,10 @@ class SumOfLosses(OperatorLoss):
 
     def of_samples(self, inputs: Tensor) -> OperatorLoss:  # noqa: D102
         return replace(self, losses=tuple(loss.of_samples(inputs) for loss in self.losses))
+
+    @property
+    def relative(self) -> bool:  # noqa: D102
+        return any(loss.relative for loss in self.losses)
 
     def __call__(self, prediction: Tensor, truth: Tensor) -> Tensor:  # noqa: D102
         terms = [w * loss(prediction, truth) for w, loss in zip(self.weights, self.losses, strict=True)]

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from pinnlab.datasets.data import OperatorData
+from pinnlab.datasets.origin import Origin
 from pinnlab.networks.operator import Signature
 
 
@@ -85,3 +86,11 @@ def test_samples_with_nan_are_refused_by_their_numbers():
 def test_what_does_not_fit_is_refused_in_words(changes, says):
     with pytest.raises(ValueError, match=says):
         samples(**changes)
+
+
+def test_the_origin_tells_of_every_sample():
+    data = samples(origin=Origin("heat", "f", np.arange(12).reshape(6, 2)))
+    assert data[[4, 1]].origin.members.tolist() == [[8, 9], [2, 3]]
+    assert data.coarsened(1).origin is data.origin
+    with pytest.raises(ValueError, match="origin tells of 5 samples, and there are 6"):
+        samples(origin=Origin("heat", "f", np.zeros((5, 2), int)))

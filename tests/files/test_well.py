@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from pinnlab.datasets.data import OperatorData
+from pinnlab.datasets.origin import Origin
 from pinnlab.files import well
 
 AXES = (np.arange(6) / 6, np.linspace(0, 1, 5))
@@ -131,3 +132,18 @@ def test_an_unfinished_file_is_neither_read_nor_added_to(tmp_path):
     with h5py.File(path, "r+") as file:
         file["pinnlab/done"][:] = 1
     assert len(well.open(path)) == 4
+
+
+def test_the_family_and_the_members_are_kept_with_the_samples(tmp_path):
+    origin = Origin("heat", "f", np.array([[3, 0], [3, 1], [3, 2], [3, 3]]))
+    data = samples(4, origin=origin)
+    path = tmp_path / "a.hdf"
+    well.write(path, data[2:])
+    assert well.open(path).origin.members.tolist() == [[3, 2], [3, 3]]
+    well.append(path, data[:1])
+    found = well.open(path)
+    assert (found.origin.problem, found.origin.family) == ("heat", "f")
+    assert found[[2, 0]].loaded().origin.members.tolist() == [[3, 0], [3, 2]]
+    # Of samples from elsewhere nothing is known, and so of none of the file.
+    well.append(path, samples(1))
+    assert well.open(path).origin is None

@@ -7,7 +7,9 @@ import torch
 
 from pinnlab.networks.corrected import Corrected
 from pinnlab.networks.fno import Fno
+from pinnlab.networks.mlp import Mlp
 from pinnlab.networks.operator import Signature, uniform_grid
+from pinnlab.networks.pod_deeponet import PodDeepOnet
 
 SIGNATURE = Signature(2, 1, (8,), 1, (True,), torch.float64)
 INNER = Fno(3, 4, 1)
@@ -20,6 +22,17 @@ def test_the_answer_is_the_given_channel_plus_what_the_network_says():
         whole = Corrected(INNER, channel).build(SIGNATURE, torch.Generator().manual_seed(0))
         inner = INNER.build(SIGNATURE, torch.Generator().manual_seed(0))
         torch.testing.assert_close(whole(values, places) - inner(values, places), values[:, [channel]])
+
+
+def test_the_network_is_told_of_outputs_without_the_approximation():
+    draw = torch.Generator().manual_seed(1)
+    values, outputs = (torch.randn(6, n, 8, generator=draw, dtype=torch.float64) for n in (2, 1))
+    network = Corrected(PodDeepOnet(Mlp(4, 1), 2), 1).build(SIGNATURE, draw)
+    assert network.waits_for_examples
+    examples = [(values[:4], outputs[:4]), (values[4:], outputs[4:])]
+    network.informed_by(iter(examples), uniform_grid((8,), (True,), torch.float64))
+    assert not network.waits_for_examples
+    torch.testing.assert_close(network.network.mean, (outputs - values[:, 1:]).mean(0))
 
 
 @pytest.mark.parametrize("outputs_and_channel", [(1, 2), (2, 0)])

@@ -149,5 +149,8 @@ def test_what_does_not_fit_is_refused_in_words():
     with pytest.raises(ValueError, match="grids of one to three axes"):
         LatentEvolution().build(Signature(1, 1, (50,), 2, (False, False)), draw())
     network = LatentEvolution(PodDeepOnet(rank=2)).build(signature((8,), (True,)), draw())
+    with pytest.raises(ValueError, match="there are none of latent functions"):
+        network.informed_by(iter([]), places((8,), (True,)))
+    LatentEvolution(Fno(1, 2, 1)).build(signature((8,), (True,)), draw()).informed_by(iter([]), places((8,), (True,)))
     with pytest.raises(ValueError, match="no components yet"):
         network(random(1, 1, 8), places((8,), (True,)))

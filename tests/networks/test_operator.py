@@ -21,9 +21,9 @@ def test_a_periodic_axis_ends_one_step_before_its_end():
 
 def test_most_networks_do_not_even_look_at_the_training_outputs():
     network = Fno(2, 3, 1).build(Signature(1, 1, (8,), 1, (True,)), torch.Generator().manual_seed(0))
-    outputs = iter([torch.zeros(1, 1, 8)])
-    network.informed_by(outputs, torch.zeros(8, 1))
-    assert len(list(outputs)) == 1
+    examples = iter([(torch.zeros(1, 1, 8), torch.zeros(1, 1, 8))])
+    network.informed_by(examples, torch.zeros(8, 1))
+    assert len(list(examples)) == 1
 
 
 def test_positions_of_other_points_than_the_values_are_refused():

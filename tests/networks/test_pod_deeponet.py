@@ -27,7 +27,7 @@ def places(*grid):
 
 def informed(rank, data, grid, inputs=1):
     network = PodDeepOnet(Mlp(16, 1), rank).build(signature(grid, inputs, data.shape[1]), draw())
-    network.informed_by(iter(data.split(3)), places(*grid))
+    network.informed_by(((torch.zeros(()), part) for part in data.split(3)), places(*grid))
     return network
 
 
@@ -106,7 +106,7 @@ def test_it_learns_a_map_between_coefficients():
 
     x, truth = pairs(200, 1)
     network = PodDeepOnet(Mlp(24, 2), 3).build(signature((20,)), draw())
-    network.informed_by(iter([truth]), places(20))
+    network.informed_by(iter([(truth, truth)]), places(20))
     optimizer = torch.optim.Adam(network.parameters(), 1e-2)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 250)
     for _ in range(250):
@@ -122,7 +122,7 @@ def test_a_staggered_network_has_the_components_of_all_coarse_grids():
     data = random(6, 1, 8)
     architecture = Staggered(PodDeepOnet(Mlp(8, 1), 3), 2)
     network = architecture.build(signature((8,)), draw())
-    network.informed_by(iter([data]), places(8))
+    network.informed_by(iter([(data, data)]), places(8))
     pooled = torch.cat([data[..., ::2], data[..., 1::2]])
     torch.testing.assert_close(network.network.mean, pooled.mean(0))
     assert network(data, places(8)).shape == (6, 1, 8)

@@ -7,7 +7,9 @@ import torch
 
 from pinnlab.networks.fno import Fno
 from pinnlab.networks.given import Given
+from pinnlab.networks.mlp import Mlp
 from pinnlab.networks.operator import Signature, uniform_grid
+from pinnlab.networks.pod_deeponet import PodDeepOnet
 from pinnlab.networks.symmetrised import Symmetrised
 
 SIGNATURE = Signature(1, 1, (5, 5), 2, (False, False), torch.float64)
@@ -77,3 +79,11 @@ def test_a_rectangle_of_nodes_is_refused_when_it_is_asked():
 def test_it_needs_the_settings_of_a_network():
     with pytest.raises(ValueError, match="such as Fno"):
         Symmetrised(torch.nn.Identity())
+
+
+def test_the_network_inside_is_told_of_the_training_examples():
+    network, outputs = built(PodDeepOnet(Mlp(4, 1), 2)), values()
+    assert network.waits_for_examples
+    network.informed_by(iter([(outputs, outputs)]), PLACES)
+    assert not network.waits_for_examples
+    torch.testing.assert_close(network.network.mean, outputs.mean(0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -100,3 +102,20 @@ def test_members_that_are_not_finite_are_told():
 def test_an_ensemble_filter_needs_sensors_with_errors():
     with pytest.raises(ValueError, match="deviation = 0"):
         EnsembleAssimilation(forecast, Sensors(EveryNode(4), 0.0).on(drifting()), Etkf())
+
+
+class SlowToStart(FreeRun):
+    """Takes its time before the first cycle, and a little in each."""
+
+    def start(self, guesses, seed):
+        time.sleep(0.3)
+        return super().start(guesses, seed)
+
+    def corrected(self, state, readings):
+        time.sleep(0.01)
+        return state
+
+
+def test_seconds_are_those_of_a_cycle_without_the_start():
+    found = assimilate(SlowToStart(forecast), torch.rand(2, 1, 1, N), torch.zeros(2, 5, 1, 4))
+    assert 0.01 <= found.seconds < 0.06

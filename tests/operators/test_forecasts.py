@@ -10,7 +10,7 @@ import torch
 from pinnlab import Box, D, Problem, initial
 from pinnlab.datasets.data import OperatorData
 from pinnlab.networks.fno import Fno
-from pinnlab.operators.forecasts import operator_forecast, solver_forecast
+from pinnlab.operators.forecasts import KnownForecast, identity_of, operator_forecast, solver_forecast
 from pinnlab.operators.learning import OperatorLearning, train
 from pinnlab.operators.pairs import Bundled, OneStep
 from pinnlab.operators.unrolled import Rollout
@@ -67,6 +67,35 @@ def test_a_trained_operator_forecasts_its_next_frame(pairs):
     found = operator_forecast(operator, data.axes)(torch.from_numpy(data.outputs[:, 1]))
     expected = operator.rollout(data.outputs[:, 1:2], data.axes, 2)[:, 1]
     np.testing.assert_allclose(found.detach(), expected, atol=1e-12)
+
+
+def test_forecasts_by_other_solvers_problems_and_cycles_are_told_apart():
+    made = [
+        solver_forecast(problem(), Etdrk4(points=16, steps=8), 0.5),
+        solver_forecast(problem(), Etdrk4(points=16, steps=8), 0.25),
+        solver_forecast(problem(), Etdrk4(points=16, steps=16), 0.5),
+        solver_forecast(problem(1), Etdrk4(points=16, steps=8), 0.5),
+    ]
+    assert len({f.identity for f in made}) == 4
+    again = solver_forecast(problem(), Etdrk4(points=16, steps=8), 0.5)
+    assert again.identity == made[0].identity
+
+
+def test_forecasts_by_operators_of_other_weights_are_told_apart():
+    data, learning = drifting(), OperatorLearning(Fno(modes=3, width=4, depth=1), OneStep(), epochs=1)
+    a, b, c = (train(data, learning, validation=None, seed=s, device="cpu") for s in (0, 0, 1))
+    here, same, other = (operator_forecast(o, data.axes).identity for o in (a, b, c))
+    assert here == same
+    assert here != other
+    # Shifted nodes are another forecast, too.
+    assert operator_forecast(a, (data.axes[0] + 0.1,)).identity != here
+
+
+def test_a_function_does_not_say_which_forecast_it_is():
+    assert identity_of(lambda fields: fields) is None
+    assert identity_of(KnownForecast("mine", lambda fields: fields)) == "mine"
+    with pytest.raises(ValueError, match="identity = ' '"):
+        KnownForecast(" ", lambda fields: fields)
 
 
 def test_an_operator_of_several_frames_is_refused():

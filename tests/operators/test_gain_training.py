@@ -13,6 +13,8 @@ from pinnlab.datasets.data import OperatorData
 from pinnlab.networks.fno import Fno
 from pinnlab.networks.position_channels import NoPositions
 from pinnlab.operators.assimilation import FreeRun, assimilate
+from pinnlab.operators.corrections import CarriedCovariance
+from pinnlab.operators.forecasts import KnownForecast
 from pinnlab.operators.gain_training import GainLearning, random_states, train_gain
 from pinnlab.operators.sensors import EveryNode, Sensors
 from pinnlab.solver import Status
@@ -38,8 +40,7 @@ def drifting(n=24, frames=8, seed=0):
     return OperatorData(values[:, 0], values, (NODES,), times, [np.nan] * n, ["u"], ["u"], ["x"], [True])
 
 
-def forecast(fields):
-    return fields.roll(1, -1)
+forecast = KnownForecast("a node per frame", lambda fields: fields.roll(1, -1))
 
 
 def trained(learning=SMALL, **settings):
@@ -51,8 +52,9 @@ def weights(gain):
     return torch.cat([torch.view_as_real(p + 0j).detach().reshape(-1) for p in gain.gain.network.parameters()])
 
 
-def test_a_trained_gain_is_far_better_than_the_free_run_on_other_waves():
-    gain = trained(dataclasses.replace(SMALL, epochs=24))
+@pytest.mark.parametrize("correction", [SMALL.correction, CarriedCovariance(4, 3)])
+def test_a_trained_gain_is_far_better_than_the_free_run_on_other_waves(correction):
+    gain = trained(dataclasses.replace(SMALL, correction=correction, epochs=24))
     test = drifting(8, seed=2)
     truth = torch.from_numpy(test.outputs)
     readings = gain.gain.sensors.observe(truth, torch.Generator().manual_seed(0))
@@ -86,6 +88,16 @@ def test_a_training_goes_on_from_its_checkpoint(tmp_path):
     assert len(resumed.history["loss"]) == SMALL.epochs
     with pytest.raises(ValueError, match="another learning"):
         trained(dataclasses.replace(SMALL, batch=4), checkpoint=file, resume=True)
+    other = KnownForecast("two nodes per frame", lambda fields: fields.roll(2, -1))
+    with pytest.raises(ValueError, match="another forecast"):
+        train_gain(drifting(), SMALL, other, SENSORS, validation=drifting(6, seed=1), checkpoint=file, resume=True)
+
+
+def test_a_checkpoint_of_a_forecast_that_does_not_say_which_it_is_is_refused(tmp_path):
+    file = tmp_path / "gain.ckpt"
+    with pytest.raises(ValueError, match="KnownForecast"):
+        train_gain(drifting(), SMALL, lambda fields: fields, SENSORS, validation=None, checkpoint=file)
+    assert not file.exists()
 
 
 def test_gradients_end_with_the_window():

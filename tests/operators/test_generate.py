@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -359,3 +360,28 @@ def test_a_generated_file_takes_more_samples(tmp_path):
 def test_a_problem_is_no_family():
     with pytest.raises(ValueError, match=r"give a Family.*got a Problem"):
         generate(burgers().problem, 2, Etdrk4(points=16), nodes=16)
+
+
+def test_a_finished_file_is_made_longer_by_the_same_call(tmp_path):
+    path, counts = tmp_path / "a.hdf", []
+    generate(burgers(), 2, QUICK, nodes=32, device="cpu", out=path)
+    longer = generate(
+        burgers(), 5, QUICK, nodes=32, device="cpu", out=path, progress=lambda done, n: counts.append(done)
+    )
+    at_once = generate(burgers(), 5, QUICK, nodes=32, device="cpu")
+    np.testing.assert_array_equal(longer.inputs[:], at_once.inputs)
+    np.testing.assert_allclose(longer.outputs[:], at_once.outputs, rtol=1e-12, atol=1e-14)
+    np.testing.assert_array_equal(longer.origin.members, at_once.origin.members)
+    # The first two were not solved again.
+    assert min(counts) > 2
+    assert max(counts) == 5
+    with pytest.raises(ValueError, match="with 5 samples, and 2 are asked for"):
+        generate(burgers(), 2, QUICK, nodes=32, device="cpu", out=path)
+
+
+def test_samples_that_are_solved_badly_are_told_by_their_numbers():
+    with pytest.warns(UserWarning, match=r"bounds of 2 of 3 samples are above 10%, up to .*, number 1, 2; give"):
+        generate(burgers(), 3, Etdrk4(points=16, steps=3), nodes=32, device="cpu")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        generate(burgers(), 2, QUICK, nodes=32, device="cpu")

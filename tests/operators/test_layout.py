@@ -21,7 +21,8 @@ def data(n=8, times=(0.0, 0.5, 1.0), end=4.0, periodic=True):
 
 def test_a_layout_says_what_the_data_do():
     layout = Layout.of(data())
-    assert layout == Layout(("u",), ("u",), ("x",), (True,), ((0.0, 4.0),), (8,), (0.0, 0.5, 1.0), "float32")
+    box, times = ((0.0, 4.0),), (0.0, 0.5, 1.0)
+    assert layout == Layout(("u",), ("u",), ("x",), (True,), box, (8,), times, "float32", (True,))
     assert (layout.frames, layout.step, layout.torch_dtype) == (3, 0.5, torch.float32)
     assert Layout.of(data(times=())).frames == 1
 
@@ -55,9 +56,20 @@ def test_an_axis_for_each_coordinate_is_asked_for():
 
 def test_nodes_outside_the_box_are_refused():
     Layout.of(data()).positions([np.array([-0.2, 2.0])])
-    for nodes in ([-0.3, 2.0], [0.0, 4.3], []):
+    for nodes in ([-0.3, 2.0], [0.0, 4.3], [], [0.0, np.nan]):
         with pytest.raises(ValueError, match="nodes along x must be in the box of the training data, from 0 to 4"):
             Layout.of(data()).positions([np.array(nodes)])
+
+
+def test_stretched_grids_are_refused_where_the_training_had_uniform_ones():
+    uniform, stretched = data(5, periodic=False), np.array([0.0, 0.5, 1.5, 3.0, 4.0])
+    for nodes in (stretched, np.linspace(4, 0, 5)):
+        with pytest.raises(ValueError, match="nodes along x are not equally far apart, and those of the training data"):
+            Layout.of(uniform).positions([nodes])
+    Layout.of(uniform).positions([np.linspace(0, 4, 2000, dtype=np.float32)])
+    layout = Layout.of(dataclasses.replace(uniform, axes=(stretched,)))
+    assert layout.uniform == (False,)
+    layout.positions([stretched**2 / 4])
 
 
 def test_steps_must_be_equal():

@@ -9,7 +9,7 @@ import torch
 
 from pinnlab.networks.operator import OperatorNetwork, Signature
 from pinnlab.operators.assimilation import FreeRun, assimilate
-from pinnlab.operators.corrections import Direct, LowRank
+from pinnlab.operators.corrections import CarriedCovariance, Direct, LowRank
 from pinnlab.operators.learned_gain import Estimate, Gain, TrainedGain, gain_signature
 from pinnlab.operators.normalisation import Scaling
 from pinnlab.operators.sensors import SensorArray
@@ -36,6 +36,15 @@ class Answering(OperatorNetwork):
 def gain(answer, largest=10.0):
     network = Answering(torch.tensor(answer))
     return Gain(network, Direct(), SENSORS, SCALING, torch.zeros(4, 1), len(answer) - 1, largest)
+
+
+def trained_gain(of, forecast):
+    return TrainedGain(None, Signature(4, 1, (4,), 1, (True,)), of, forecast)
+
+
+def carrying(answer, largest=10.0):
+    correction = CarriedCovariance(1, 2)
+    return Gain(Answering(torch.tensor(answer)), correction, SENSORS, SCALING, torch.zeros(4, 1), 0, largest)
 
 
 def test_the_network_sees_scaled_fields_and_innovations_of_unit_size():
@@ -70,14 +79,15 @@ def test_readings_that_say_nothing_new_change_next_to_nothing():
 
 
 def test_a_gain_of_zero_is_the_free_run():
-    trained = TrainedGain(None, gain([[0.0] * 4]), lambda fields: fields.roll(1, -1))
+    trained = trained_gain(gain([[0.0] * 4]), lambda fields: fields.roll(1, -1))
     guesses, readings = torch.rand(2, 3, 1, 4), torch.rand(2, 5, 1, 2)
     free = assimilate(FreeRun(trained.forecast), guesses, readings)
     torch.testing.assert_close(assimilate(trained, guesses, readings).fields, free.fields, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize(
-    ("channels", "memory", "correction", "expected"), [(1, 0, Direct(), (4, 1)), (2, 3, LowRank(4), (9, 11))]
+    ("channels", "memory", "correction", "expected"),
+    [(1, 0, Direct(), (4, 1)), (2, 3, LowRank(4), (9, 11)), (2, 3, CarriedCovariance(4, 5), (11, 12))],
 )
 def test_channels_of_the_network(channels, memory, correction, expected):
     like = Signature(1, 1, (4,), 1, (True,))
@@ -86,8 +96,44 @@ def test_channels_of_the_network(channels, memory, correction, expected):
 
 
 def test_the_memory_is_empty_at_first_and_survives_a_forecast():
-    trained = TrainedGain(None, gain([[0.0] * 4, [1.0] * 4]), lambda fields: fields)
+    trained = trained_gain(gain([[0.0] * 4, [1.0] * 4]), lambda fields: fields)
     state = trained.start(FORECAST[:, None], 0)
     assert torch.equal(state.memory, torch.zeros(1, 1, 4))
-    later = trained.advanced(Estimate(FORECAST, torch.ones(1, 1, 4)))
+    later = trained.advanced(Estimate(FORECAST, torch.ones(1, 1, 4), torch.zeros(1, 0, 1, 4)))
     assert torch.equal(later.memory, torch.ones(1, 1, 4))
+
+
+def test_the_network_sees_how_large_the_carried_directions_are():
+    asked = carrying([[0.0] * 4] * 2)
+    directions = torch.tensor([[[[6.0, 2.0, 0.0, 4.0]], [[8.0, 0.0, 0.0, 0.0]]]])
+    asked.corrected(Estimate(FORECAST, torch.zeros(1, 0, 4), directions), torch.tensor([[[7.0, 13.0]]]))
+    # In deviations of 2: √(3² + 4²), 1, nothing, 2.
+    expected = torch.tensor([5.0, 1.0, 1e-6, 2.0]).log()
+    torch.testing.assert_close(asked.network.seen[0, -1], expected)
+
+
+def test_directions_are_carried_by_the_forecast_about_the_estimate():
+    asked = carrying([[0.0] * 4] * 2)
+    directions = torch.tensor([[[[0.1, 0.0, 0.0, 0.0]], [[0.0, 0.2, 0.0, 0.0]]]])
+    later = asked.advanced(Estimate(FORECAST, torch.zeros(1, 0, 4), directions), lambda u: (u * u).roll(1, -1))
+    torch.testing.assert_close(later.field, FORECAST.square().roll(1, -1))
+    # (1 + 0.1)² − 1² and (3 + 0.2)² − 3².
+    expected = torch.tensor([[[[0.0, 0.21, 0.0, 0.0]], [[0.0, 0.0, 1.24, 0.0]]]])
+    torch.testing.assert_close(later.directions, expected, atol=1e-5, rtol=0)
+
+
+def test_states_beyond_all_training_data_are_not_forecast():
+    asked, seen = carrying([[0.0] * 4] * 2, largest=3.0), []
+
+    def forecast(fields):
+        seen.append(fields)
+        return fields
+
+    asked.advanced(Estimate(FORECAST, torch.zeros(1, 0, 4), torch.full((1, 2, 1, 4), 100.0)), forecast)
+    # Three deviations of 2 from the mean 1.
+    torch.testing.assert_close(seen[1], torch.full((2, 1, 4), 7.0))
+
+
+def test_nothing_is_carried_at_first():
+    started = carrying([[0.0] * 4] * 2).start(FORECAST)
+    assert torch.equal(started.directions, torch.zeros(1, 2, 1, 4))

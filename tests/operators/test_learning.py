@@ -243,8 +243,14 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, change, what):
         ({"validation": 1.5}, r"validation = 1\.5; give a share"),
         ({"validation": "0.1"}, r"validation = '0\.1'; give a share"),
         ({"family": 5}, "family must be the Family of the samples, got a int"),
-        ({"validation": zeroed(heat(5), 3)}, "validation: the answer of sample 3 is zero everywhere, so that"),
-        ({"data": zeroed(heat(5), *range(5)), "validation": 0.2}, r"the answer of sample \d is zero everywhere"),
+        (
+            {"validation": zeroed(heat(5), 3)},
+            "validation: the answers of 1 of 5 samples are zero everywhere, number 3, so that",
+        ),
+        (
+            {"data": zeroed(heat(5), *range(5)), "validation": 0.2},
+            "data: the answers of 5 of 5 samples are zero everywhere, number 0, 1, 2, 3, 4",
+        ),
         ({"data": heat(1)}, "of 1 sample none is left"),
         ({"data": heat()[:0]}, "no samples in the data"),
         ({"validation": heat()[:0]}, "no samples in validation"),

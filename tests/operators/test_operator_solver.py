@@ -142,6 +142,8 @@ def test_few_frames_are_no_function_of_time(heated):
         UnsupportedProblem, match="answers at 1 time after the initial one, and a function of time needs 3"
     ):
         solve(heated.family.member(0), solver, device="cpu")
+    with pytest.raises(UnsupportedProblem, match="on 'heat': the operator answers at 1 time"):
+        last.solver()
     np.testing.assert_allclose(solver.answers([heated.family.member(0)]), last.predict(data[[0]]), atol=1e-12)
 
 

@@ -75,8 +75,9 @@ def firsts(tensors):
 class Informed(Slope):
     """Keeps what it is told of before training."""
 
-    def informed_by(self, outputs, positions):
-        self.told, self.positions = torch.cat(list(outputs)), positions
+    def informed_by(self, examples, positions):
+        self.given, self.told = (torch.cat(side) for side in zip(*examples, strict=True))
+        self.positions = positions
 
 
 def test_a_network_is_told_of_scaled_training_outputs_and_of_nothing_else():
@@ -86,6 +87,8 @@ def test_a_network_is_told_of_scaled_training_outputs_and_of_nothing_else():
     OperatorTraining(learning, data[:4], data[4:], 0, ALONE)
     truth = data.outputs[:4, 1:].reshape(12, 1, 8)
     np.testing.assert_allclose(slopes.network.told.numpy(), (truth - truth.mean()) / truth.std(), rtol=1e-12)
+    start = data.outputs[:4, :-1].reshape(12, 1, 8)
+    np.testing.assert_allclose(slopes.network.given.numpy(), (start - start.mean()) / start.std(), rtol=1e-12)
     np.testing.assert_allclose(slopes.network.positions[:, 0].numpy(), np.arange(8) / 8)
 
 

@@ -6,7 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from pinnlab.operators.trained import SETTINGS, TrainedOperator
+from pinnlab.operators.operator_folder import SETTINGS
+from pinnlab.operators.trained import TrainedOperator
 from pinnlab.operators.trained_family import TrainedFamily
 
 

@@ -171,3 +171,11 @@ def test_a_start_that_is_none_or_not_finite_is_refused():
         solution = solve(bratu(), Collocation(Chebyshev(8), start=Guess(sp.log(x - 0.5))), device="cpu")
     assert solution.status is Status.DIVERGED
     assert "from which Newton's method is to start, is not finite" in (solution.failure)
+
+
+def test_a_coarser_solver_bounds_its_error_and_has_a_least_resolution():
+    problem, solver = quasilinear(), Collocation(Chebyshev((24, 18)))
+    coarser = solver.coarser(problem)
+    assert coarser == Collocation(Chebyshev((16, 12)))
+    assert error(problem, solver) < error(problem, coarser)
+    assert coarser.coarser(problem) is None

@@ -30,16 +30,21 @@ def draw(source: Path, target: Path, moment: float | None, sample: int = 0) -> N
     Args:
         source: The file.
         target: The picture.
-        moment: The one time to show of a result; see `plot_solution`.
+        moment: The one time to show of a result; see `plot_solution`.  Of samples all or the last are shown.
         sample: The number of the sample.
 
     Raises:
-        ValueError: If the suffix of the picture is not known, or the file cannot be drawn or has no such sample.
+        ValueError: If the suffix of the picture is not known, the file cannot be drawn or has no such sample, or what
+            is asked for is not of this kind of file.
     """
     require_picture(target)
     if holds_samples(source):
+        if moment is not None:
+            raise ValueError(f"{source}: of a file of samples no time can be chosen; leave --at away")
         _save(plot_sample(well.open(source), sample), target)
         return
+    if sample:
+        raise ValueError(f"{source}: it holds a solution and no samples; leave --sample away")
     contents = hdf5.read(source)
     problem, values = values_of(contents)
     _save(plot_solution(problem, values, moment, deviations_of(contents)), target)

@@ -19,7 +19,7 @@ class Origin:
         members: The seed and the number of each sample, `(n, 2)`; equal ones of one family are the same functions.
 
     Raises:
-        ValueError: If the members are not two whole numbers for each sample.
+        ValueError: If the members are not two whole numbers of 64 bits for each sample.
     """
 
     problem: str
@@ -33,6 +33,8 @@ class Origin:
                 f"Origin: members are {members.dtype} of shape {members.shape}; give the seed and the number of each "
                 "sample as whole numbers, (n, 2)"
             )
+        if members.max(initial=0) > np.iinfo(np.int64).max:
+            raise ValueError(f"Origin: members hold {members.max()}; give numbers below 2**63, which files can hold")
         object.__setattr__(self, "members", members.astype(np.int64))
 
     def __len__(self) -> int:

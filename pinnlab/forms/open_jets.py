@@ -48,6 +48,7 @@ class OpenJets:
         conditions: All.
         functions: The names of the parameters that are functions of space.
         numbers: Those of the parameters that are numbers.
+        evolving: Those of the functions that are functions of time, too.
     """
 
     problem: Problem
@@ -55,23 +56,27 @@ class OpenJets:
     conditions: tuple[OpenCondition, ...]
     functions: tuple[str, ...]
     numbers: tuple[str, ...]
+    evolving: tuple[str, ...] = ()
 
     @staticmethod
-    def of(problem: Problem, functions: Sequence[str] = (), numbers: Sequence[str] = ()) -> OpenJets:
+    def of(
+        problem: Problem, functions: Sequence[str] = (), numbers: Sequence[str] = (), evolving: Sequence[str] = ()
+    ) -> OpenJets:
         """The view of a problem.
 
         Args:
             problem: The declaration.
             functions: Names of parameters that stand for any function of space.
             numbers: Names of parameters that stand for any number.
+            evolving: Those of the functions that stand for any function of time and space.
 
         Raises:
             ValueError: If the problem has no parameter of a name.
         """
-        opened = _opened(problem, functions, numbers)
+        opened = _opened(problem, functions, numbers, evolving)
         residuals = tuple(exact(_symbols(r, problem)) for r in Pointwise.of(opened).residuals)
         conditions = tuple(_condition(problem, row.piece, _symbols(row.residual, problem)) for row in classify(opened))
-        return OpenJets(problem, residuals, conditions, tuple(functions), tuple(numbers))
+        return OpenJets(problem, residuals, conditions, tuple(functions), tuple(numbers), tuple(evolving))
 
     @property
     def timed(self) -> bool:
@@ -81,7 +86,8 @@ class OpenJets:
     @property
     def constant(self) -> dict[str, frozenset[int]]:
         """For each open function the numbers of the coordinates that it does not depend on."""
-        return dict.fromkeys(self.functions, frozenset([0] if self.timed else []))
+        fixed = frozenset([0] if self.timed else [])
+        return {name: frozenset() if name in self.evolving else fixed for name in self.functions}
 
     def lowered(self, expression: Expr) -> Expr:
         """An expression of coordinates, unknowns and parameters in the same symbols."""
@@ -112,12 +118,13 @@ class _Open:
         return lambda points: np.zeros((len(points), 1))
 
 
-def _opened(problem: Problem, functions: Sequence[str], numbers: Sequence[str]) -> Problem:
+def _opened(problem: Problem, functions: Sequence[str], numbers: Sequence[str], evolving: Sequence[str]) -> Problem:
     if not functions and not numbers:
         return problem
     by_name = {p.name: p for p in problem.parameters}
     values = {}
-    for names, arguments in ((functions, problem.space), (numbers, (sp.S.Zero,))):
+    still = [name for name in functions if name not in evolving]
+    for names, arguments in ((still, problem.space), (evolving, problem.coordinates), (numbers, (sp.S.Zero,))):
         for name in names:
             if name not in by_name:
                 raise ValueError(f"{problem.name!r} has no parameter {name!r}; it has {', '.join(by_name) or 'none'}")
@@ -138,7 +145,7 @@ def _symbols(expression: Expr, problem: Problem) -> Expr:
         if atom.arguments == (sp.S.Zero,):
             table[atom] = _number(held.parameter)
         else:
-            orders = atom.orders if problem.time is None else (0, *atom.orders)
+            orders = atom.orders if len(atom.orders) == len(problem.coordinates) else (0, *atom.orders)
             table[atom] = Jet(held.parameter.name, orders).symbol
     return expression.xreplace(table)
 

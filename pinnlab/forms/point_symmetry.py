@@ -31,7 +31,8 @@ class PointSymmetry:
             what is not named stays.
 
     Raises:
-        ValueError: If a key is neither a coordinate nor an unknown such as u(t, x), or nothing changes.
+        ValueError: If a key is neither a coordinate nor an unknown such as u(t, x), a value is not finite, or nothing
+            changes.
 
     Source: P. J. Olver, Applications of Lie Groups to Differential Equations, 2nd ed., Springer 1993, section 2.3.
     """
@@ -51,6 +52,8 @@ class PointSymmetry:
                     f"PointSymmetry: {key} changes by {value}; of a point symmetry that depends on coordinates and "
                     "unknowns, not on their derivatives"
                 )
+            if value.has(sp.nan, sp.oo, -sp.oo, sp.zoo):
+                raise ValueError(f"PointSymmetry: {key} changes by {value}; give what is finite")
         if all(v == 0 for v in self.generator.values()):
             raise ValueError("PointSymmetry: nothing changes; give one that is not zero, as in {x: 1}")
 

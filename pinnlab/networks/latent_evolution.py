@@ -109,6 +109,11 @@ class LatentEvolutionNetwork(OperatorNetwork):
         # All frames are decoded at once, as further samples.
         return self.decoder(torch.stack(found, dim=1).flatten(0, 1)).unflatten(0, (len(values), -1)).flatten(1, 2)
 
+    @property
+    def waits_for_examples(self) -> bool:
+        """Whether the step in time does, and would in vain."""
+        return self.step.waits_for_examples
+
     def informed_by(self, examples: Iterator[tuple[Tensor, Tensor]], positions: Tensor) -> None:
         """Nothing, since examples say nothing of latent functions.
 

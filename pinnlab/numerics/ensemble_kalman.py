@@ -27,7 +27,8 @@ def gaspari_cohn(distance: Tensor, half_width: float) -> Tensor:
     z = distance.abs() / half_width
     near = 1 + z**2 * (-5 / 3 + z * (5 / 8 + z * (1 / 2 - z / 4)))
     w = z.clamp(1, 2)
-    far = 4 + w * (-5 + w * (5 / 3 + w * (5 / 8 + w * (-1 / 2 + w / 12)))) - 2 / (3 * w)
+    # Near 2c rounding alone would make it negative.
+    far = (4 + w * (-5 + w * (5 / 3 + w * (5 / 8 + w * (-1 / 2 + w / 12)))) - 2 / (3 * w)).clamp_min(0)
     return torch.where(z <= 1, near, torch.where(z < 2, far, torch.zeros_like(z)))
 
 

@@ -77,13 +77,17 @@ def assimilate(method: Assimilation[State], guesses: Tensor, readings: Tensor, s
         seed: Of what the method draws.
 
     Raises:
-        ValueError: If guesses and readings do not belong to the same number of fields, or there are no readings.
+        ValueError: If guesses and readings do not belong to the same number of fields, or there are no readings, some
+            of either are not finite, or the method's sensors are others.
     """
     if guesses.ndim < 4 or len(guesses) != len(readings) or readings.ndim != 4 or not readings.shape[1]:
         raise ValueError(
             f"assimilate: guesses {tuple(guesses.shape)} and readings {tuple(readings.shape)}; give guesses (batch, "
             "members, channels, *grid) and readings (batch, cycles, channels, sensors) of as many fields"
         )
+    for name, given in (("guesses", guesses), ("readings", readings)):
+        if not bool(torch.isfinite(given).all()):
+            raise ValueError(f"assimilate: the {name} hold NaN or infinity; all sensors must be read in every cycle")
     found = []
     with torch.no_grad():
         state = method.start(guesses, seed)
@@ -159,6 +163,7 @@ class EnsembleAssimilation(Assimilation[Ensemble]):
         return Ensemble(guesses, torch.Generator().manual_seed(seed))
 
     def corrected(self, state: Ensemble, readings: Tensor) -> Ensemble:  # noqa: D102
+        self.sensors.require_own(readings)
         # In double precision: covariances of ensembles that agree nearly vanish.
         fields = state.members.double()
         if not bool(torch.isfinite(fields).all()):

@@ -101,10 +101,16 @@ class Reflection(Augmentation):
     Args:
         coordinate: Its name.
         odd: Names of inputs and outputs that change sign, such as the velocity along x.
+
+    Raises:
+        ValueError: If odd is no tuple of names.
     """
 
     coordinate: str
     odd: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "odd", names_of(self, "odd", self.odd))
 
     def require_fits(self, layout: Layout, axes: Sequence[np.ndarray]) -> None:  # noqa: D102
         if self.coordinate not in layout.coordinates:
@@ -168,11 +174,25 @@ class Transposition(Augmentation):
         first: The name of one coordinate.
         second: That of the other.
         exchanged: Pairs of names of inputs or of outputs that change places too, such as the velocities along both.
+
+    Raises:
+        ValueError: If exchanged is no tuple of pairs of names, or a name stands in two pairs.
     """
 
     first: str
     second: str
     exchanged: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.exchanged, tuple | list):
+            raise ValueError(f'Transposition: exchanged = {self.exchanged!r}; give pairs, as in (("u", "v"),)')
+        pairs = tuple(names_of(self, "exchanged", pair) for pair in self.exchanged)
+        names = [name for pair in pairs for name in pair]
+        if any(len(pair) != 2 for pair in pairs) or len({*names}) < len(names):
+            raise ValueError(
+                f"Transposition: exchanged = {self.exchanged!r}; give pairs of two names, each name in one of them"
+            )
+        object.__setattr__(self, "exchanged", pairs)
 
     def require_fits(self, layout: Layout, axes: Sequence[np.ndarray]) -> None:  # noqa: D102
         names = self.first, self.second
@@ -186,7 +206,7 @@ class Transposition(Augmentation):
                     "nodes, box or period); they must be the same"
                 )
         for pair in self.exchanged:
-            if len(pair) != 2 or not any(set(pair) <= set(c) for c in (layout.input_names, layout.output_names)):
+            if not any(set(pair) <= set(c) for c in (layout.input_names, layout.output_names)):
                 raise ValueError(f"Transposition: exchanged names {pair!r}, which are not two inputs or two outputs")
 
     def require_symmetry_of(self, family: Family) -> None:  # noqa: D102
@@ -232,12 +252,34 @@ class Transposition(Augmentation):
         return [names.index(partner.get(name, name)) for name in names]
 
 
+def names_of(owner: object, what: str, given: object) -> tuple[str, ...]:
+    """A tuple of names; a text alone, whose letters would be taken for them, is none.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    if not isinstance(given, tuple | list) or not all(isinstance(n, str) for n in given):
+        raise ValueError(f'{type(owner).__name__}: {what} = {given!r}; give a tuple of names, as in ("f",)')
+    return tuple(given)
+
+
 def opened(family: Family) -> OpenJets:
     """A family's problem with what is random left open: functions where one is drawn, or declared, and else numbers."""
+    symbols = _dependencies(family)
+    functions = [n for n in family.things if symbols[n]]
+    return OpenJets.of(family.problem, functions, [n for n in family.things if n not in functions], evolving(family))
+
+
+def evolving(family: Family) -> list[str]:
+    """The names of what is random and a function of time, where one is drawn, or declared."""
+    return [n for n, symbols in _dependencies(family).items() if family.problem.time in symbols]
+
+
+def _dependencies(family: Family) -> dict[str, set[sp.Basic]]:
+    """What is random → the coordinates that it depends on, where one is drawn, or declared."""
     declared = {p.name: sp.sympify(p.value) for p in family.distributions}
     drawn = {name: sp.sympify(value) for name, value in family.draw(0).items()}
-    functions = [n for n in family.things if drawn[n].free_symbols or declared[n].free_symbols]
-    return OpenJets.of(family.problem, functions, [n for n in family.things if n not in functions])
+    return {n: drawn[n].free_symbols | declared[n].free_symbols for n in family.things}
 
 
 def box_of(problem: Problem) -> Box:

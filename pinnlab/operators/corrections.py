@@ -201,17 +201,19 @@ def _noise(like: Tensor, sensors: SensorArray) -> Tensor:
 
 
 def _kalman(factor: Tensor, innovations: Tensor, sensors: SensorArray) -> tuple[Tensor, Tensor]:
-    """V G⁻¹ Yᵀ R⁻¹ d of V `(batch, r, channels, *grid)`, and G = I + Yᵀ R⁻¹ Y, `(batch, r, r)`."""
-    noise = _noise(factor, sensors)
-    seen = (sensors.read(factor) / noise).flatten(2)
+    """V G⁻¹ Yᵀ R⁻¹ d of V `(batch, r, channels, *grid)`, and G = I + Yᵀ R⁻¹ Y, `(batch, r, r)`, in double precision."""
+    # Where the errors of the sensors are small, single precision would lose I beside Yᵀ R⁻¹ Y.
+    read, innovations = sensors.read(factor).double(), innovations.double()
+    noise = _noise(read, sensors)
+    seen = (read / noise).flatten(2)
     total = seen @ seen.mT + torch.eye(seen.shape[1], dtype=seen.dtype, device=seen.device)
-    weights = torch.linalg.solve(total, seen @ (innovations / noise).flatten(1).unsqueeze(-1))
+    weights = torch.linalg.solve(total, seen @ (innovations / noise).flatten(1).unsqueeze(-1)).to(factor)
     return (factor.flatten(2).mT @ weights).reshape(len(factor), *factor.shape[2:]), total
 
 
 def _leading(factor: Tensor, total: Tensor, c: int) -> Tensor:
-    """The c leading directions of V G⁻¹ Vᵀ, `(batch, c, channels, *grid)`; in double precision within."""
+    """The c leading directions of V G⁻¹ Vᵀ, `(batch, c, channels, *grid)`, for G in double precision."""
     columns = factor.flatten(2).double()
-    columns = torch.linalg.solve_triangular(torch.linalg.cholesky(total.double()), columns, upper=False)
+    columns = torch.linalg.solve_triangular(torch.linalg.cholesky(total), columns, upper=False)
     _, vectors = torch.linalg.eigh(columns @ columns.mT)
     return (vectors[..., -c:].mT @ columns).unflatten(2, factor.shape[2:]).to(factor)

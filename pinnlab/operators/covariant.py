@@ -18,7 +18,7 @@ from pinnlab.forms.open_jets import OpenJets
 from pinnlab.forms.point_symmetry import require_invariant, require_kept_conditions
 from pinnlab.forms.prolongation import VectorField
 from pinnlab.numerics.resampling import interpolated
-from pinnlab.operators.augmentation import Augmentation, box_of
+from pinnlab.operators.augmentation import Augmentation, box_of, evolving, names_of
 from pinnlab.operators.layout import ROUNDING, Layout
 from pinnlab.operators.pairs import Batch
 from pinnlab.symbols import Expr
@@ -73,10 +73,7 @@ class Covariant(Augmentation):
                 raise ValueError(f'Covariant: {name} = {getattr(self, name)!r}; give inputs, as in {{"x": "k"}}')
             object.__setattr__(self, name, dict(getattr(self, name)))
         for name in ("densities", "scalars"):
-            given = getattr(self, name)
-            if not isinstance(given, tuple | list) or not all(isinstance(n, str) for n in given):
-                raise ValueError(f'Covariant: {name} = {given!r}; give a tuple of names, as in ("f",)')
-            object.__setattr__(self, name, tuple(given))
+            object.__setattr__(self, name, names_of(self, name, getattr(self, name)))
         require_counts(self, waves=self.waves)
         if not (is_number(self.size) and 0 < self.size < 1):
             raise ValueError(f"Covariant: size = {self.size!r}; give a number between 0 and 1, so that maps increase")
@@ -119,7 +116,7 @@ class Covariant(Augmentation):
                 f"Covariant: {', '.join(sorted(missing))} is either random in {family.problem.name!r} or named here, "
                 "and must be both"
             )
-        jets = OpenJets.of(family.problem, family.things)
+        jets = OpenJets.of(family.problem, family.things, evolving=evolving(family))
         along, apart, ends = self._generator(jets)
         require_invariant(jets, along, apart, "Covariant: a change of coordinates")
         require_kept_conditions(jets, along, apart, ends)

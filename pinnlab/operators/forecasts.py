@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinnlab import serial
 from pinnlab.operators.layout import ROUNDING
 from pinnlab.operators.normalised import NormalisedNetwork
 from pinnlab.operators.pairs import Bundled
@@ -19,6 +20,7 @@ from pinnlab.operators.unrolled import Pushforward, Rollout
 from pinnlab.problem import Problem
 from pinnlab.settings import describe
 from pinnlab.solvers.etdrk4 import Etdrk4
+from pinnlab.symbols import parameters_of
 
 # Fields (batch, channels, *grid) to those one cycle later.  Gradients should flow through it.
 Forecast = Callable[[Tensor], Tensor]
@@ -30,8 +32,8 @@ CPU = torch.device("cpu")
 class KnownForecast:
     """A forecast that says which one it is, so that a gain is not trained on, or used, with another by mistake.
 
-    `solver_forecast` and `operator_forecast` give such forecasts; `KnownForecast("my model, version 2", function)`
-    makes one of any function.
+    `operator_forecast` and, with few exceptions, `solver_forecast` give such forecasts;
+    `KnownForecast("my model, version 2", function)` makes one of any function.
 
     Args:
         identity: Equal for equal forecasts, and for these only; not empty.
@@ -61,11 +63,14 @@ def identity_of(forecast: Forecast) -> str | None:
     return forecast.identity if isinstance(forecast, KnownForecast) else None
 
 
-def solver_forecast(problem: Problem, solver: Etdrk4, cycle: float, device: torch.device = CPU) -> KnownForecast:
+def solver_forecast(problem: Problem, solver: Etdrk4, cycle: float, device: torch.device = CPU) -> Forecast:
     """The declared problem itself as the forecast model: its states over a time `cycle`, many at once.
 
     Channels are the states of the method (of an equation of first order in time its unknowns), on the solver's nodes;
     the answer has the dtype of what is given.  `steps` of the solver are those over the whole interval of the problem.
+
+    It is a `KnownForecast`, told by the equations, the domain, the solver and the cycle; a plain function, which does
+    not say which it is, where JSON has no words for a function in the equations: name it by `KnownForecast` then.
 
     Raises:
         UnsupportedProblem: If the solver does not take the problem.
@@ -90,7 +95,10 @@ def solver_forecast(problem: Problem, solver: Etdrk4, cycle: float, device: torc
     def forecast(fields: Tensor) -> Tensor:
         return stopping.evolve(fields)[:, -1].to(fields)
 
-    told = {"problem": _told(problem), "solver": describe(solver), "cycle": cycle}
+    try:
+        told = {"problem": _dynamics(problem), "solver": describe(solver), "cycle": cycle}
+    except ValueError:
+        return forecast
     return KnownForecast(json.dumps(told), forecast)
 
 
@@ -114,12 +122,20 @@ def operator_forecast(operator: TrainedOperator, axes: Sequence[np.ndarray]) -> 
     return KnownForecast(json.dumps(told), network)
 
 
-def _told(problem: Problem) -> str:
-    try:
-        return problem.sha256
-    except ValueError:
-        # JSON has no words for some initial states, which a forecast does not look at.
-        return str((problem.name, problem.equations, problem.region))
+def _dynamics(problem: Problem) -> str:
+    """A digest of the equations and where they hold, without the initial state, at which a forecast does not look.
+
+    Raises:
+        ValueError: If JSON has no words for an expression.
+    """
+    held = sorted(set().union(*(parameters_of(e) for e in problem.equations)), key=lambda p: p.name)
+    told = {
+        "equations": [serial.encode(e) for e in problem.equations],
+        "unknowns": [serial.encode(u) for u in problem.unknowns],
+        "domain": serial.encode_domain(problem.domain),
+        "parameters": [serial.encode_parameter(p) for p in held],
+    }
+    return hashlib.sha256(json.dumps(serial.canonical(told), sort_keys=True).encode()).hexdigest()
 
 
 def _sha256(network: NormalisedNetwork) -> str:

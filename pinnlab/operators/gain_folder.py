@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -12,11 +10,11 @@ import torch
 from torch import Tensor
 
 from pinnlab.files import checkpoint as files
-from pinnlab.files.atomic import replacing
 from pinnlab.networks.operator import OperatorArchitecture, Signature
 from pinnlab.operators.architectures import architectures
 from pinnlab.operators.corrections import CarriedCovariance, Direct, LowRank
 from pinnlab.operators.forecasts import Forecast, identity_of
+from pinnlab.operators.kept_folder import SETTINGS, WEIGHTS, Arrays, keep, kept_settings
 from pinnlab.operators.layout import DTYPES
 from pinnlab.operators.learned_gain import Gain, TrainedGain
 from pinnlab.operators.normalisation import Scaling
@@ -25,9 +23,10 @@ from pinnlab.settings import describe, rebuild
 from pinnlab.solver import Status
 
 FORMAT = "pinnlab-gain-1"
-SETTINGS, WEIGHTS = "settings.json", "weights.safetensors"
 CORRECTIONS = {kind.__name__: kind for kind in (CarriedCovariance, Direct, LowRank)}
-NEEDED = ("architecture", "correction", "signature", "memory", "largest", "forecast", "status", "weights_sha256")
+NEEDED = (
+    "architecture", "correction", "signature", "memory", "largest", "forecast", "status", "seconds", "epoch", "failure",
+)  # fmt: skip
 
 
 def write(trained: TrainedGain, directory: str | os.PathLike[str]) -> None:
@@ -36,11 +35,8 @@ def write(trained: TrainedGain, directory: str | os.PathLike[str]) -> None:
     Raises:
         FileNotFoundError: If the folder that is to hold the new one does not exist.
     """
-    folder, gain, signature = Path(directory), trained.gain, trained.signature
-    folder.mkdir(exist_ok=True)
-    files.save(folder / WEIGHTS, _tensors(gain), {"history": dict(trained.history)})
+    gain, signature = trained.gain, trained.signature
     settings = {
-        "format": FORMAT,
         "architecture": describe(trained.architecture),
         "correction": describe(gain.correction),
         "signature": describe(signature) | {"dtype": str(signature.dtype).removeprefix("torch.")},
@@ -51,11 +47,8 @@ def write(trained: TrainedGain, directory: str | os.PathLike[str]) -> None:
         "seconds": trained.seconds,
         "epoch": trained.epoch,
         "failure": trained.failure,
-        # The two files are written one after the other: a pair that does not belong together is noticed.
-        "weights_sha256": _sha256(folder / WEIGHTS),
     }
-    with replacing(folder / SETTINGS) as temporary:
-        Path(temporary).write_text(json.dumps(settings, indent=2) + "\n")
+    keep(directory, FORMAT, settings, _tensors(gain), {"history": dict(trained.history)})
 
 
 def read(
@@ -75,9 +68,7 @@ def read(
             forecast is another one.
     """
     folder = Path(directory)
-    settings = _settings(folder)
-    if _sha256(folder / WEIGHTS) != settings["weights_sha256"]:
-        raise ValueError(f"{folder}: the weights are not those that the settings were written with; train again")
+    settings = kept_settings(folder, FORMAT, "a trained gain", NEEDED)
     if settings["forecast"] != identity_of(forecast):
         raise ValueError(
             f"{folder}: this gain was trained with another forecast ({str(settings['forecast'])[:200]}), and is of no "
@@ -111,7 +102,7 @@ def read(
     )
 
 
-def _tensors(gain: Gain) -> dict[str, dict[str, Tensor]]:
+def _tensors(gain: Gain) -> Arrays:
     numbers = {
         "places": gain.sensors.places,
         "noise": gain.sensors.deviation,
@@ -130,26 +121,3 @@ def _tensors(gain: Gain) -> dict[str, dict[str, Tensor]]:
 def _signature(told: dict[str, Any]) -> Signature:
     numbers = told["inputs"], told["outputs"], tuple(told["grid"]), told["dimension"], tuple(told["periodic"])
     return Signature(*numbers, DTYPES[told["dtype"]])
-
-
-def _settings(folder: Path) -> dict[str, Any]:
-    path = folder / SETTINGS
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file; give the folder that save() wrote")
-    try:
-        found = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f"{path}: this is no JSON ({error}); train again") from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise ValueError(f"{path}: this does not describe a trained gain of this pinnlab")
-    missing = [f for f in (*NEEDED, "seconds", "epoch", "failure") if f not in found]
-    if missing:
-        raise ValueError(f"{path}: {missing[0]} is missing; train again")
-    return found
-
-
-def _sha256(path: Path) -> str:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file; a trained gain needs it beside its settings")
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

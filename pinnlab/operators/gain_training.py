@@ -46,10 +46,10 @@ ROOM = 1.5
 class GainLearning:
     """How the gain of an assimilation is learned.
 
-    An epoch follows `batch` trajectories, drawn at random, from guesses that are states of other trajectories: correct,
-    forecast, correct, …, for `cycles` cycles.  After every `window` of them the weights take a step along the gradient
-    of the mean, over the window, of the logarithm of the loss, since errors fall by orders of magnitude on the way.
-    Gradients go through corrections and forecasts of one window, not into the one before.
+    An epoch follows `batch` trajectories, drawn at random, from guesses drawn among all states of all trajectories:
+    correct, forecast, correct, …, for `cycles` cycles.  After every `window` of them the weights take a step along the
+    gradient of the mean, over the window, of the logarithm of the loss, since errors fall by orders of magnitude on the
+    way.  Gradients go through corrections and forecasts of one window, not into the one before.
 
     Args:
         network: Of the gain.  `NoPositions()` suits equations that are the same everywhere; sensors are told by a mask.

@@ -21,8 +21,7 @@ import torch
 
 from pinnlab.admissible import require_counts, require_seed
 from pinnlab.datasets.data import OperatorData
-from pinnlab.domain.box import Box
-from pinnlab.errors import SolveFailed, UnsupportedProblem
+from pinnlab.errors import SolveFailed
 from pinnlab.family import Family
 from pinnlab.field import Field
 from pinnlab.files.well import Layout
@@ -30,6 +29,7 @@ from pinnlab.operators.batched import BatchedRun
 from pinnlab.operators.drawn import Draw, inputs_on_grid
 from pinnlab.operators.origins import digest_of_distributions, origin_of
 from pinnlab.operators.reused import ReusedElements
+from pinnlab.operators.sample_layout import layout_of_samples
 from pinnlab.operators.stores import FileStore, MemoryStore, SampleStore
 from pinnlab.problem import Problem
 from pinnlab.solve import resolve_device, solve
@@ -82,9 +82,9 @@ def generate(
         seed: Of the sample.
         executor: Any of `concurrent.futures`, or `client.get_executor()` of Dask; None: a process for each core.  Tasks
             of about two seconds are pickled by executors that need it: define distributions in a module.
-        out: A file for the samples, in The Well's layout.  Each is written when it is done; if the process dies, the
-            same call goes on from there, without a sample lost or solved twice.  With a larger n a finished file
-            is made longer.
+        out: A file for the samples, in The Well's layout.  They are written when their task is done, or their batch; if
+            the process dies, the same call goes on from there, and no sample that was written is lost or solved again.
+            With a larger n a finished file is made longer.
         device: "auto", "cpu", "cuda", …; processes of the default executor work on the CPU.
         progress: Called with the numbers of samples done and wanted.
 
@@ -100,7 +100,7 @@ def generate(
     require_seed(family, seed)
     if not isinstance(solver, Solver):
         raise ValueError(f"generate: solver must be settings such as Etdrk4(points=1024), got {solver!r}")
-    layout = _layout(family.problem, family.things, nodes, times)
+    layout = layout_of_samples(family.problem, family.things, nodes, times)
     chosen = resolve_device(device)
     store = _store(family, n, solver, layout, seed, out)
     try:
@@ -143,38 +143,6 @@ class _Report:
             self.progress(self.done, self.wanted)
 
 
-def _layout(
-    problem: Problem, things: tuple[str, ...], nodes: int | Sequence[int], times: Sequence[float] | None
-) -> Layout:
-    region, who = problem.region, f"generate for {problem.name!r}"
-    if not isinstance(region, Box) or not region.bounds:
-        raise UnsupportedProblem(f"{who}: samples are on tensor grids, so that space must be a box, not {region}")
-    counts = (nodes,) * len(region.bounds) if isinstance(nodes, int) else tuple(nodes)
-    if len(counts) != len(region.bounds) or any(not isinstance(k, int | np.integer) or k < 2 for k in counts):
-        raise ValueError(
-            f"{who}: nodes = {nodes!r}; give two or more along each of its {len(region.bounds)} coordinates"
-        )
-    periodic = tuple(c in region.periodic for c in region.bounds)
-    rows = zip(region.bounds.values(), counts, periodic, strict=True)
-    axes = tuple(np.linspace(a, b, int(k) + p)[: int(k)] for (a, b), k, p in rows)
-    if problem.interval is None:
-        if times is not None:
-            raise ValueError(f"{who}: it is steady and has no times; leave times away")
-        frames = np.zeros(0)
-    else:
-        frames = np.array([problem.interval.end] if times is None else times, float)
-        inside = (
-            problem.interval.start <= frames.min(initial=np.inf) and frames.max(initial=-np.inf) <= problem.interval.end
-        )
-        if not inside or np.any(np.diff(frames) <= 0):
-            raise ValueError(
-                f"{who}: times = {times}; give one or more, increasing, from {problem.interval.start:g} to "
-                f"{problem.interval.end:g}"
-            )
-    names = tuple(c.name for c in region.bounds)
-    return Layout(axes, frames, things, problem.names, names, periodic, np.dtype(float))
-
-
 def _store(
     family: Family, n: int, solver: Solver, layout: Layout, seed: int, out: str | os.PathLike[str] | None
 ) -> SampleStore:
@@ -213,13 +181,14 @@ def _keep(
 
 
 def _keep_solved(sample: _Sample, numbers: list[int], solved: _Solved, store: SampleStore, report: _Report) -> None:
-    outputs = solved.outputs
-    finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
-    kept = [i for i, good in zip(numbers, finite, strict=True) if good]
+    finite = [_finite(solved.inputs), _finite(solved.outputs)]
+    both = finite[0] & finite[1]
+    kept = [i for i, good in zip(numbers, both, strict=True) if good]
     if kept:
-        store.put(kept, solved.inputs[finite], outputs[finite], solved.bounds[finite])
+        store.put(kept, solved.inputs[both], solved.outputs[both], solved.bounds[both])
         report.add(len(kept))
-    _require_finite(sample.family.problem, numbers, outputs)
+    for what, good in zip(("what is random", "the solution"), finite, strict=True):
+        _require_finite(sample.family.problem, what, [i for i, g in zip(numbers, good, strict=True) if not g])
 
 
 def _one_by_one(
@@ -345,7 +314,8 @@ def _solved(
             return reused.solved(draw)
         except SolveFailed as error:
             raise SolveFailed(
-                f"sample {index} of {sample.family.problem.name!r}: {error}; what is done is kept in the file"
+                f"sample {index} of {sample.family.problem.name!r}: {error}; samples done so far are kept in the file, "
+                "if there is one"
             ) from error
     member = sample.family.member(index, sample.seed)
     answer = _answer(sample, index, member, sample.solver, device)
@@ -389,11 +359,15 @@ def _warn_of_poor(problem: Problem, bounds: np.ndarray) -> None:
         )
 
 
-def _require_finite(problem: Problem, numbers: Sequence[int], outputs: np.ndarray) -> None:
-    wrong = [i for i, values in zip(numbers, outputs, strict=True) if not np.isfinite(values).all()]
+def _finite(values: np.ndarray) -> np.ndarray:
+    """Whether all numbers of each sample are, `(n,)`; there may be no sample."""
+    return np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
+
+
+def _require_finite(problem: Problem, what: str, wrong: Sequence[int]) -> None:
     if wrong:
         raise SolveFailed(
-            f"generate for {problem.name!r}: the solution of sample {wrong[0]} holds NaN or infinity"
+            f"generate for {problem.name!r}: {what} of sample {wrong[0]} holds NaN or infinity"
             f"{f', and {len(wrong) - 1} more' if len(wrong) > 1 else ''}; samples done so far are kept in the file, if "
             "there is one; give more steps, or a narrower family"
         )

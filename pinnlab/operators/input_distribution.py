@@ -73,6 +73,8 @@ class NumberSpread(Spread):
 
     def distance(self, name: str, values: np.ndarray) -> Distance:  # noqa: D102
         value, near = float(values.flat[0]), f"its range in the training data is {self.lower:.6g} to {self.upper:.6g}"
+        if not np.isfinite(values).all():
+            return Distance(name, math.inf, f"{name} is not finite, and {near}")
         if np.ptp(values) > ROUNDING * max(abs(value), abs(self.lower), abs(self.upper)):
             return Distance(name, math.inf, f"{name} is a function, and a number in the training data")
         outside = max(self.lower - value, value - self.upper)
@@ -119,7 +121,8 @@ class FunctionSpread(Spread):
     def parts(self, functions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Of functions `(n, nodes)`: distances in the span over √r, and shares of energy outside, both `(n,)`.
 
-        Where the training data do not deviate, all that differs from them is infinitely far.
+        Where the training data do not deviate, all that differs from them is infinitely far.  What is outside by no
+        more than rounding, of functions near the mean nearly all that there is, counts for nothing.
         """
         off = functions.astype(float) - self.mean
         if not self.deviations.any():
@@ -127,9 +130,9 @@ class FunctionSpread(Spread):
             return np.where(same, 0.0, np.inf), np.where(same, 0.0, 1.0)
         along = off @ self.directions.T
         inside = np.sqrt(np.mean((along / self.deviations) ** 2, axis=1))
-        left = off - along @ self.directions
-        energy = np.sum(off**2, axis=1)
-        return inside, np.sum(left**2, axis=1) / np.where(energy > 0, energy, 1.0)
+        energy, left = np.sum(off**2, axis=1), np.sum((off - along @ self.directions) ** 2, axis=1)
+        size = np.sum(self.mean**2) + np.sum(self.deviations**2)
+        return inside, np.where(left <= ROUNDING**2 * size, 0.0, left / np.where(energy > 0, energy, 1.0))
 
     def tensors(self) -> dict[str, Tensor]:  # noqa: D102
         found = {"mean": self.mean, "directions": self.directions, "deviations": self.deviations}

@@ -76,7 +76,12 @@ class Gain:
         return Estimate(guess, memory, guess.new_zeros((len(guess), self.correction.carried, *guess.shape[1:])))
 
     def corrected(self, forecast: Estimate, readings: Tensor) -> Estimate:
-        """The estimate after readings `(batch, channels, m)`."""
+        """The estimate after readings `(batch, channels, m)`.
+
+        Raises:
+            ValueError: If they are not of the sensors.
+        """
+        self.sensors.require_own(readings)
         fields = forecast.field
         deviation = self.scaling.deviation
         innovations = (readings - self.sensors.read(fields)) / deviation.flatten(1)

@@ -19,7 +19,7 @@ from pinnlab.family import Family
 from pinnlab.operators.examples import digest
 from pinnlab.operators.layout import Layout
 from pinnlab.operators.operator_learning import OperatorLearning as OperatorLearning
-from pinnlab.operators.operator_training import LearningState, OperatorTraining, no_best_epoch
+from pinnlab.operators.operator_training import LearningState, OperatorTraining, hopeless, no_best_epoch
 from pinnlab.operators.origins import require_members
 from pinnlab.operators.trained import TrainedOperator
 from pinnlab.operators.trained_family import TrainedFamily
@@ -152,6 +152,8 @@ def train(
                 raise
             raise TrainingInterrupted(_reached(training, run, remembered)) from None
         failure = no_best_epoch(run.state)
+        if not failure and held is not None and run.status is Status.DONE:
+            failure = hopeless(run.state)
         if failure and run.status is not Status.DIVERGED:
             run.status, run.failure = Status.DIVERGED, failure
         return _reached(training, run, remembered)

@@ -232,14 +232,19 @@ def _row(key: Expr, value: Expr, layout: Layout) -> dict[str, float]:
         place = s.name if isinstance(s, sp.Dummy) or s.name in layout.coordinates else TIME
         factors[place], value = sp.diff(value, s), value.xreplace({s: sp.S.Zero})
     factors[ONE] = value
-    if not all(f.is_number for f in factors.values()):
+    if not all(f.is_number and f.is_extended_real for f in factors.values()):
         raise ValueError(
-            f"LieSymmetry: {key} changes by what is not affine in time and unknowns; its flow is not known"
+            f"LieSymmetry: {key} changes by what is not affine in time and unknowns with real factors; its flow is "
+            "not known"
         )
     moving = {place for place, factor in factors.items() if factor != 0}
     if moving and name in layout.coordinates and not layout.periodic[layout.coordinates.index(name)]:
         raise ValueError(f"LieSymmetry: {name} changes, and is not periodic, so that the box would move")
     if moving and name not in (*layout.coordinates, *layout.output_names):
+        if isinstance(key, AppliedUndef):
+            raise ValueError(
+                f"LieSymmetry: {name} changes, and the outputs of the data are {', '.join(layout.output_names)}"
+            )
         raise ValueError(f"LieSymmetry: {name} changes, so that frames would be at other times; they must stay")
     forbidden = moving & {*layout.coordinates, *(layout.output_names if name in layout.coordinates else ())}
     if forbidden:

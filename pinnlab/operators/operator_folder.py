@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from pinnlab.datasets.origin import Origin
 from pinnlab.files import checkpoint as files
-from pinnlab.files.atomic import replacing
 from pinnlab.networks.operator import OperatorArchitecture
 from pinnlab.operators.architectures import architectures
+from pinnlab.operators.kept_folder import WEIGHTS, Arrays, keep, kept_settings
 from pinnlab.operators.layout import Layout
 from pinnlab.operators.normalisation import Scaling
 from pinnlab.operators.pairs import AllToAll, Bundled, OneStep, SolutionMap
@@ -27,7 +24,7 @@ from pinnlab.settings import describe, rebuild
 from pinnlab.solver import Status
 
 FORMAT = "pinnlab-operator-1"
-SETTINGS, WEIGHTS = "settings.json", "weights.safetensors"
+NEEDED = ("architecture", "pairs", "layout", "status", "seconds", "seed", "epoch", "failure")
 PAIRS = {kind.__name__: kind for kind in (AllToAll, Bundled, OneStep, Pushforward, Rollout, SolutionMap, SpaceTime)}
 
 
@@ -37,17 +34,8 @@ def write(operator: TrainedOperator, directory: str | os.PathLike[str]) -> None:
     Raises:
         FileNotFoundError: If the folder that is to hold the new one does not exist.
     """
-    folder = Path(directory)
-    folder.mkdir(exist_ok=True)
-    weights = folder / WEIGHTS
     seen = operator.origin
-    files.save(
-        weights,
-        _tensors(operator),
-        {"history": dict(operator.history), "members": None if seen is None else seen.members},
-    )
     settings = {
-        "format": FORMAT,
         "architecture": describe(operator.architecture),
         "pairs": describe(operator.pairs),
         "layout": describe(operator.layout),
@@ -58,11 +46,9 @@ def write(operator: TrainedOperator, directory: str | os.PathLike[str]) -> None:
         "failure": operator.failure,
         "family": None if operator.family is None else operator.family.described(),
         "origin": None if seen is None else {"problem": seen.problem, "family": seen.family},
-        # The two files are written one after the other: a pair that does not belong together is noticed.
-        "weights_sha256": _sha256(weights),
     }
-    with replacing(folder / SETTINGS) as temporary:
-        temporary.write_text(json.dumps(settings, indent=2))
+    extra = {"history": dict(operator.history), "members": None if seen is None else seen.members}
+    keep(directory, FORMAT, settings, _tensors(operator), extra)
 
 
 def read(
@@ -80,9 +66,7 @@ def read(
         ValueError: If a file is damaged, the two do not belong together, or the architecture is not known.
     """
     folder = Path(directory)
-    settings = _settings(folder)
-    if _sha256(folder / WEIGHTS) != settings["weights_sha256"]:
-        raise ValueError(f"{folder}: the weights are not those that the settings were written with; train again")
+    settings = kept_settings(folder, FORMAT, "a trained operator", NEEDED)
     architecture = network or rebuild(settings["architecture"], architectures(settings["architecture"]))
     layout = rebuild(settings["layout"], {"Layout": Layout})
     pairs = rebuild(settings["pairs"], PAIRS)
@@ -113,7 +97,7 @@ def read(
     )
 
 
-def _tensors(operator: TrainedOperator) -> dict[str, dict[str, Tensor]]:
+def _tensors(operator: TrainedOperator) -> Arrays:
     scalings = {
         "inputs_mean": operator.inputs.mean,
         "inputs_deviation": operator.inputs.deviation,
@@ -125,26 +109,3 @@ def _tensors(operator: TrainedOperator) -> dict[str, dict[str, Tensor]]:
         "scalings": {name: value.cpu() for name, value in scalings.items()},
         "family": {} if operator.family is None else operator.family.tensors(),
     }
-
-
-def _settings(folder: Path) -> dict[str, Any]:
-    path = folder / SETTINGS
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file; give the folder that save() or --out wrote")
-    try:
-        found = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f"{path}: this is no JSON ({error}); train again") from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise ValueError(f"{path}: this does not describe a trained operator of this pinnlab")
-    missing = [f for f in ("architecture", "pairs", "layout", "status", "weights_sha256") if f not in found]
-    if missing:
-        raise ValueError(f"{path}: {missing[0]} is missing; train again")
-    return found
-
-
-def _sha256(path: Path) -> str:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file; a trained operator needs it beside its settings")
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -29,6 +29,8 @@ from pinnlab.training.ranks import Ranks
 
 # Samples whose examples are looked at together for the normalisation.
 TOGETHER = 64
+# A training whose least relative error is above this has gone astray: an untrained network is off by about 1.
+HOPELESS = 10.0
 
 
 @dataclass(eq=False)
@@ -231,6 +233,13 @@ def no_best_epoch(state: LearningState) -> str:
         return ""
     epochs = f"any of {state.epoch} epochs" if state.epoch > 1 else "the only epoch"
     return f"the error on the validation data was no finite number after {epochs}, and the weights are untrained"
+
+
+def hopeless(state: LearningState) -> str:
+    """In words that the least relative error on the validation data is far above 1; "" if it is not."""
+    if not state.best_epoch or state.best_error <= HOPELESS:
+        return ""
+    return f"the least relative error on the validation data was {state.best_error:.3g}, and that of the answer 0 is 1"
 
 
 def _best(state: LearningState, error: float) -> LearningState:

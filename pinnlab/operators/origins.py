@@ -16,7 +16,15 @@ from pinnlab.settings import describe
 
 
 def origin_of(family: Family, n: int, seed: int) -> Origin:
-    """Of the first n members of the sample with this seed."""
+    """Of the first n members of the sample with this seed.
+
+    Raises:
+        ValueError: If the seed is too large for files, which hold whole numbers of 64 bits.
+    """
+    if seed >= 2**63:
+        raise ValueError(
+            f"family of {family.problem.name!r}: seed = {seed}; give one below 2**63, which files can hold"
+        )
     told = hashlib.sha256(f"{family.problem.sha256} {digest_of_distributions(family)}".encode()).hexdigest()
     return Origin(family.problem.name, told, np.column_stack([np.full(n, int(seed)), np.arange(n)]))
 

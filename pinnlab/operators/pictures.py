@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pinnlab.admissible import is_whole
 from pinnlab.datasets.data import OperatorData
 from pinnlab.operators.trained import TrainedOperator
 
@@ -28,7 +29,7 @@ def plot_prediction(operator: TrainedOperator, data: OperatorData, number: int =
     """
     from pinnlab.plots.samples import plot_answer
 
-    if not 0 <= number < len(data):
+    if not is_whole(number) or not 0 <= number < len(data):
         raise ValueError(f"plot_prediction: sample {number} of {len(data)}; give a number from 0 to {len(data) - 1}")
     some = data[number : number + 1].loaded()
     answer = operator.predict(some)[0]

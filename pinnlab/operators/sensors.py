@@ -14,6 +14,9 @@ from torch import Tensor
 from pinnlab.admissible import is_whole, require_not_negative, require_whole
 from pinnlab.datasets.data import OperatorData
 
+# A field that varies by less than this share of its size is constant but for rounding.
+ROUNDING = 1e-12
+
 
 class Placement(abc.ABC):
     """Frozen settings that name nodes of a grid."""
@@ -105,7 +108,7 @@ class Sensors:
         """
         outputs = torch.from_numpy(np.asarray(data.outputs)).movedim(2, 0).flatten(1).double()
         deviation = outputs.std(1, correction=0)
-        if not bool((deviation > 0).all()):
+        if not bool((deviation > ROUNDING * outputs.abs().amax(1)).all()):
             raise ValueError("Sensors: a channel of the data is constant; there is nothing to measure")
         return SensorArray.of(self.placement.nodes(data.grid), data, self.noise * deviation, deviation)
 
@@ -146,8 +149,27 @@ class SensorArray:
         """Distances between sensors, `(m, m)`."""
         return self.to_nodes[:, self.places]
 
+    def require_own(self, readings: Tensor) -> None:
+        """Refuse readings that are not those of these sensors.
+
+        Raises:
+            ValueError: If there are more or fewer channels or sensors.
+        """
+        own = len(self.deviation), len(self.places)
+        if tuple(readings.shape[-2:]) != own:
+            raise ValueError(
+                f"SensorArray: readings {tuple(readings.shape)} are not of its {own[1]} sensors in {own[0]} channels; "
+                "give (…, channels, sensors), what observe(…) returns"
+            )
+
     def read(self, fields: Tensor) -> Tensor:
-        """What sensors without errors would read."""
+        """What sensors without errors would read.
+
+        Raises:
+            ValueError: If the fields are on another grid.
+        """
+        if tuple(fields.shape[-len(self.grid) :]) != self.grid:
+            raise ValueError(f"SensorArray: fields {tuple(fields.shape)} are not on its grid of {self.grid} nodes")
         return fields.flatten(-len(self.grid))[..., self.places.to(fields.device)]
 
     def observe(self, fields: Tensor, generator: torch.Generator) -> Tensor:

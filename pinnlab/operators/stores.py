@@ -163,8 +163,8 @@ class FileStore(SampleStore):
             made = file[well.OWN].attrs.get(well.IDENTITY) if well.OWN in file else None
             if made != identity:
                 raise ValueError(
-                    f"{held}: it is there already and was made from another family, seed, solver or grid; give "
-                    "another name, or delete it"
+                    f"{held}: it is there already and was made from another family, seed, solver or grid, or something "
+                    "was appended to it; give another name, or delete it"
                 )
             count = len(file[f"{well.OWN}/{well.DONE}"])
         if count > self._count:

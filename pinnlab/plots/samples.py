@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pinnlab.admissible import is_whole
 from pinnlab.datasets.data import OperatorData
 from pinnlab.field import Grid
 from pinnlab.plots.canvas import GridCanvas, View, add_map
@@ -24,7 +25,8 @@ def plot_answer(data: OperatorData, prediction: np.ndarray, number: int = 0) -> 
 
     In one dimension of space a single frame is drawn as lines, several as maps over time and space; in two and three
     the last frame is drawn, of three the middle plane of the last coordinate.  Truth and prediction share the colours
-    of the truth's range, and errors a map that is symmetric about zero.  Inputs that are numbers are in the title.
+    of the truth's range, and errors a map that is symmetric about zero.  The error that is told is over all frames and
+    nodes, drawn or not.  Inputs that are numbers are in the title.
 
     Args:
         data: Samples of the operator.
@@ -34,9 +36,7 @@ def plot_answer(data: OperatorData, prediction: np.ndarray, number: int = 0) -> 
     Raises:
         ValueError: If there is no such sample, or the prediction has another shape than its truth or is not finite.
     """
-    if not 0 <= number < len(data):
-        raise ValueError(f"plot_answer: sample {number} of {len(data)}; give a number from 0 to {len(data) - 1}")
-    inputs, truth = (np.asarray(a[number : number + 1])[0].astype(float) for a in (data.inputs, data.outputs))
+    inputs, truth = _sample(data, number, "plot_answer")
     prediction = np.asarray(prediction, float)
     if prediction.shape != truth.shape:
         raise ValueError(f"plot_answer: a prediction {prediction.shape} of a truth {truth.shape}; give one sample")
@@ -68,9 +68,7 @@ def plot_sample(data: OperatorData, number: int = 0) -> Figure:
     Raises:
         ValueError: If there is no such sample.
     """
-    if not 0 <= number < len(data):
-        raise ValueError(f"plot_sample: sample {number} of {len(data)}; give a number from 0 to {len(data) - 1}")
-    inputs, truth = (np.asarray(a[number : number + 1])[0].astype(float) for a in (data.inputs, data.outputs))
+    inputs, truth = _sample(data, number, "plot_sample")
     plane, columns = _Plane.of(data), max(len(data.input_names), len(data.output_names))
     figure = Figure(figsize=(columns * CELL[0], 2 * CELL[1] + 0.3), layout="constrained", dpi=110)
     figure.suptitle(f"sample {number}{plane.fixed}")
@@ -82,6 +80,14 @@ def plot_sample(data: OperatorData, number: int = 0) -> Figure:
     for unused in (axes for axes in cells.flat if not axes.has_data()):
         unused.remove()
     return figure
+
+
+def _sample(data: OperatorData, number: int, who: str) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and outputs of one sample in double precision."""
+    if not is_whole(number) or not 0 <= number < len(data):
+        raise ValueError(f"{who}: sample {number} of {len(data)}; give a number from 0 to {len(data) - 1}")
+    inputs, truth = (np.asarray(a[number : number + 1])[0].astype(float) for a in (data.inputs, data.outputs))
+    return inputs, truth
 
 
 @dataclass(frozen=True)

@@ -211,9 +211,16 @@ class SpectralMethod(Method[Etdrk4State]):
             Nodal values at the snapshots, `(batch, snapshots + 1, states, n_1, …)`.
 
         Raises:
-            ValueError: If the velocity of an incompressible flow is not free of divergence.
+            ValueError: If the states are of another number or shape, or the velocity of an incompressible flow is not
+                free of divergence.
             UnsupportedProblem: If a constraint has no periodic solution for these states.
         """
+        wanted = len(self.system.form.states), *self.system.shape
+        if tuple(initial.shape[1:]) != wanted:
+            raise ValueError(
+                f"Etdrk4 on {self.system.problem.name!r}: initial states {tuple(initial.shape)}; they must be (batch, "
+                f"{', '.join(map(str, wanted))}), states and nodes"
+            )
         given = self.system.modes.forward(initial.to(self.system.device, torch.float64))
         v = self.system.projected(given)
         sizes = [float(torch.linalg.vector_norm(modes.detach())) for modes in (given - v, given)]

@@ -73,6 +73,16 @@ def test_one_sample_is_drawn(file, tmp_path):
     assert "sample 3 of 3; give a number from 0 to 2" in refused.stderr
 
 
+def test_a_time_is_for_solutions_and_a_number_for_samples(file, tmp_path):
+    refused = pinnlab("plot", file, "--at", 0.5)
+    assert refused.exit_code == 2
+    assert "no time can be chosen; leave --at away" in refused.stderr
+    assert pinnlab("solve", "poisson_1d", "--rtol", "1e-6", "--out", tmp_path / "h.h5").exit_code == 0
+    refused = pinnlab("plot", tmp_path / "h.h5", "--sample", 1)
+    assert refused.exit_code == 2
+    assert "no samples; leave --sample away" in refused.stderr
+
+
 def test_other_files_are_no_samples(tmp_path):
     (tmp_path / "a.txt").write_text("no")
     assert not holds_samples(tmp_path / "a.txt")

@@ -29,3 +29,6 @@ def test_members_are_two_whole_numbers_for_each_sample():
     for wrong in ([0, 1], [[0.0, 1.0]], [[0, 1, 2]]):
         with pytest.raises(ValueError, match="the seed and the number of each sample as whole numbers"):
             Origin("heat", "f", np.array(wrong))
+    with pytest.raises(ValueError, match="members hold 18446744073709551615; give numbers below"):
+        Origin("heat", "f", np.array([[2**64 - 1, 0]], np.uint64))
+    assert not len(Origin("heat", "f", np.zeros((0, 2), int)))

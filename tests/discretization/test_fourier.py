@@ -19,13 +19,24 @@ def system(law, start, n=16):
     return FourierSystem(problem, SpectralForm.of(problem), (n,), torch.device("cpu"))
 
 
-def test_the_rate_is_linear_part_plus_products_without_aliasing():
+def test_the_rate_is_linear_part_plus_products():
     one = system(D(u, t) + u * D(u, x) - 3 * D(u, x, 2), sp.sin(x))
     values = one.initial_values()
     np.testing.assert_allclose(values[0], np.sin(one.nodes[0].numpy()), atol=1e-15)
     rate = one.modes.backward(one.rate(one.modes.forward(values[None]), 0.0))[0, 0].numpy()
     at = one.nodes[0].numpy()
     np.testing.assert_allclose(rate, -np.sin(at) * np.cos(at) - 3 * np.sin(at), atol=1e-13)
+
+
+def test_products_beyond_the_highest_mode_do_not_come_back_as_others():
+    # u u_x = 5/2 sin 10 x, which on 16 nodes looks like -5/2 sin 6 x.
+    one = system(D(u, t) + u * D(u, x), sp.sin(5 * x))
+    rate = one.rate(one.modes.forward(one.initial_values()[None]), 0.0)
+    np.testing.assert_allclose(rate.abs().numpy(), 0, atol=1e-12)
+    # Twice the nodes hold it.
+    fine = system(D(u, t) + u * D(u, x), sp.sin(5 * x), n=32)
+    rate = fine.modes.backward(fine.rate(fine.modes.forward(fine.initial_values()[None]), 0.0))[0, 0]
+    np.testing.assert_allclose(rate, -2.5 * np.sin(10 * fine.nodes[0].numpy()), atol=1e-12)
 
 
 def test_the_symbol_of_a_linear_equation_is_its_multiplier():

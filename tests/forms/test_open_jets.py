@@ -49,6 +49,22 @@ def test_expressions_are_put_in_the_same_symbols():
     assert OpenJets.of(PROBLEM).lowered(nu * t) == t / 10
 
 
+def test_open_functions_of_time_have_rates():
+    forced = Problem(
+        "forced",
+        [D(w, t) - D(w, x, 2) - D(t * k, t)],
+        [w],
+        Box({t: (0, 1), x: (0, 1)}),
+        [initial(w, u0), dirichlet(w, 0)],
+        t,
+    )
+    f, f_t = (Jet("k", o).symbol for o in ((0, 0), (1, 0)))
+    still, moving = (OpenJets.of(forced, ["k", "u0"], evolving=e) for e in ((), ("k",)))
+    assert sp.expand(still.residuals[0] - (u_t - u_xx - f)) == 0
+    assert sp.expand(moving.residuals[0] - (u_t - u_xx - f - t * f_t)) == 0
+    assert moving.constant == {"k": frozenset(), "u0": frozenset([0])}
+
+
 def test_parameters_that_are_none_are_refused():
     with pytest.raises(ValueError, match="'bar' has no parameter 'kk'; it has k, nu, u0"):
         OpenJets.of(PROBLEM, ["kk"])

@@ -125,6 +125,8 @@ def test_conditions_are_carried_to_themselves_or_refused():
         ({x: 0}, "nothing changes"),
         ({nu: 1}, "nu is neither a coordinate nor an unknown"),
         ({x: D(u, x)}, "not on their derivatives"),
+        ({u: u * sp.nan}, "u.* changes by nan; give what is finite"),
+        ({x: -sp.oo}, "x changes by -oo; give what is finite"),
         ([x], "give what changes"),
     ],
 )

@@ -148,7 +148,11 @@ def test_what_does_not_fit_is_refused_in_words():
         LatentEvolution(halvings=2).build(signature((66,), (True,)), draw())
     with pytest.raises(ValueError, match="grids of one to three axes"):
         LatentEvolution().build(Signature(1, 1, (50,), 2, (False, False)), draw())
+    nested = LatentEvolution(LatentEvolution(PodDeepOnet(rank=2)))
+    with pytest.raises(ValueError, match="there are none of latent functions"):
+        nested.build(signature((16,), (True,)), draw()).informed_by(iter([]), places((16,), (True,)))
     network = LatentEvolution(PodDeepOnet(rank=2)).build(signature((8,), (True,)), draw())
+    assert network.waits_for_examples
     with pytest.raises(ValueError, match="there are none of latent functions"):
         network.informed_by(iter([]), places((8,), (True,)))
     LatentEvolution(Fno(1, 2, 1)).build(signature((8,), (True,)), draw()).informed_by(iter([]), places((8,), (True,)))

@@ -5,7 +5,9 @@ import torch
 
 from pinnlab.networks.fno import Fno, activate_modes
 from pinnlab.networks.given import Given
+from pinnlab.networks.mlp import Mlp
 from pinnlab.networks.operator import Signature, uniform_grid
+from pinnlab.networks.pod_deeponet import PodDeepOnet
 from pinnlab.networks.position_channels import NoPositions
 from pinnlab.networks.staggered import Staggered, joined, split
 from pinnlab.networks.transolver import Transolver
@@ -67,6 +69,22 @@ def test_every_coarse_grid_is_answered_by_the_same_network():
     for offset in range(3):
         alone = network.network(x[..., offset::3], p[::3])
         torch.testing.assert_close(network(x, p)[..., offset::3], alone)
+
+
+def test_the_network_inside_is_told_of_the_examples_on_all_coarse_grids():
+    settings = Staggered(PodDeepOnet(Mlp(8, 1), rank=2), 2, NoPositions())
+    network = settings.build(signature((8, 8), (False, False)), draw())
+    assert network.waits_for_examples
+    # Its mean and components are those of the parts of all outputs, (x + h)(y + h') among them.
+    p = places((8, 8), (False, False))
+    product = p.prod(-1)
+    outputs = torch.stack([a + b * product for a, b in random(20, 2)])[:, None]
+    network.informed_by(iter([(outputs[:12], outputs[:12]), (outputs[12:], outputs[12:])]), p)
+    assert not network.waits_for_examples
+    parts = split(outputs, 2).flatten(1)
+    basis = torch.linalg.svd(parts - parts.mean(0), full_matrices=False)[2][:2]
+    apart = split(network(random(3, 1, 8, 8), p), 2).flatten(1) - parts.mean(0)
+    torch.testing.assert_close(apart @ basis.T @ basis, apart)
 
 
 def test_with_no_positions_it_commutes_with_every_translation():

@@ -58,6 +58,15 @@ def test_gaspari_cohn_is_a_correlation_function():
     assert torch.linalg.eigvalsh(matrix).min() > -1e-12
 
 
+def test_sensors_at_the_very_end_of_the_localisation_count_for_nothing():
+    # There the polynomial is smaller than what it is rounded by.
+    distances = torch.linspace(1.999, 2, 1001, dtype=torch.float64)[None]
+    assert float(gaspari_cohn(distances, 1.0).min()) == 0
+    ensemble = torch.randn(4, 1001, generator=generator(), dtype=torch.float64)
+    seen = Reading(torch.zeros(1).double(), ensemble[:, :1], torch.ones(1).double(), distances, distances[:, :1])
+    torch.testing.assert_close(Letkf(half_width=1.0).analysis(ensemble, seen, generator()), ensemble)
+
+
 def test_two_members_and_one_sensor_by_hand():
     # Members 1 and 3: mean 2, variance 2.  With R = 2 and y = 4: gain 1/2, mean 3, variance 1.
     ensemble = torch.tensor([[1.0], [3.0]], dtype=torch.float64)

@@ -91,6 +91,20 @@ def test_guesses_for_other_fields_than_the_readings_are_refused():
         assimilate(FreeRun(forecast), torch.rand(2, 1, 1, N), torch.rand(3, 5, 1, 4))
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_guesses_and_readings_that_are_not_finite_are_refused(place):
+    given = [torch.rand(2, 3, 1, N), torch.rand(2, 5, 1, 4)]
+    given[place][1, -1] = np.nan
+    with pytest.raises(ValueError, match=f"the {('guesses', 'readings')[place]} hold NaN"):
+        assimilate(FreeRun(forecast), *given)
+
+
+def test_readings_of_other_sensors_are_refused():
+    method = EnsembleAssimilation(forecast, Sensors(EveryNode(4)).on(drifting()), Etkf())
+    with pytest.raises(ValueError, match="not of its 4 sensors"):
+        assimilate(method, torch.rand(2, 3, 1, N), torch.rand(2, 5, 1, 1))
+
+
 def test_members_that_are_not_finite_are_told():
     data = drifting()
     sensors = Sensors(EveryNode(4)).on(data)

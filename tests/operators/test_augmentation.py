@@ -127,6 +127,22 @@ def test_a_transposition_needs_a_square(layout, settings, message):
         Transposition(*settings).require_fits(layout, AXES)
 
 
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        (Reflection, ("x", "uv"), "odd = 'uv'; give a tuple of names"),
+        (Transposition, ("x", "y", "uv"), "exchanged = 'uv'; give pairs"),
+        (Transposition, ("x", "y", ("vw",)), "exchanged = 'vw'; give a tuple of names"),
+        (Transposition, ("x", "y", (("v", "w", "a"),)), "give pairs of two names"),
+        # Where the third would come from v as well, w would be lost.
+        (Transposition, ("x", "y", (("v", "w"), ("v", "a"))), "each name in one of them"),
+    ],
+)
+def test_names_are_checked(kind, settings, message):
+    with pytest.raises(ValueError, match=message):
+        kind(*settings)
+
+
 def test_a_reflection_needs_nodes_that_are_their_own_mirror_image():
     Reflection("y").require_fits(LAYOUT, AXES)
     with pytest.raises(ValueError, match="nodes along y are not their own mirror image"):

@@ -125,6 +125,22 @@ def test_the_leading_directions_are_carried_on():
     torch.testing.assert_close(after[0, :, 0].square().sum(0), torch.tensor([0.0, 4, 9, 0, 0], dtype=torch.float64))
 
 
+@pytest.mark.parametrize("correction", [LowRank(5), CarriedCovariance(4, 3)])
+@pytest.mark.parametrize("noise", [1e-3, 1e-5])
+def test_fields_in_single_precision_are_corrected_alike_where_sensors_are_good(correction, noise):
+    # More directions than sensors: I in I + Yᵀ R⁻¹ Y is all that there is of some, and far below the rest.
+    generator, array = torch.Generator().manual_seed(0), sensors(noise)
+    answer = torch.randn(2, correction.channels(1), 5, generator=generator)
+    innovations = torch.randn(2, 1, 2, generator=generator)
+    directions = torch.randn(2, correction.carried, 1, 5, generator=generator)
+    single = correction(answer, innovations, directions, array)
+    double = correction(answer.double(), innovations.double(), directions.double(), array)
+    torch.testing.assert_close(single[0].double(), double[0], rtol=1e-3, atol=1e-3)
+    # Directions are known but for a rotation.
+    left = [(d.double().flatten(2).mT @ d.double().flatten(2)) for d in (single[1], double[1])]
+    torch.testing.assert_close(*left, rtol=1e-3, atol=1e-3)
+
+
 def test_no_gradient_goes_through_what_is_carried_on():
     answer = torch.rand(1, 4, 5, requires_grad=True)
     found, after = CarriedCovariance(3, 2)(answer, torch.ones(1, 1, 2), torch.rand(1, 2, 1, 5), sensors())

@@ -7,8 +7,9 @@ import pytest
 import sympy as sp
 import torch
 
-from pinnlab import Box, D, Problem, initial
+from pinnlab import Box, D, Problem, initial, parameter
 from pinnlab.datasets.data import OperatorData
+from pinnlab.known import known
 from pinnlab.networks.fno import Fno
 from pinnlab.operators.forecasts import KnownForecast, identity_of, operator_forecast, solver_forecast
 from pinnlab.operators.learning import OperatorLearning, train
@@ -79,6 +80,33 @@ def test_forecasts_by_other_solvers_problems_and_cycles_are_told_apart():
     assert len({f.identity for f in made}) == 4
     again = solver_forecast(problem(), Etdrk4(points=16, steps=8), 0.5)
     assert again.identity == made[0].identity
+
+
+class Sine:
+    """A function that JSON has no words for."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def derivative(self, orders):
+        return lambda points: self.size * np.sin(points[:, :1] + np.pi / 2 * orders[0])
+
+
+def heated(source, start=x * 0, end=2):
+    box = Box({t: (0, end), x: (0, 2 * sp.pi)}, periodic=[x])
+    return Problem("heated", [D(u, t) - D(u, x, 2) - source], [u], box, [initial(u, start)], t)
+
+
+def test_what_is_told_of_a_problem_is_all_that_a_forecast_depends_on_and_nothing_else():
+    def told(*of, end=2):
+        return identity_of(solver_forecast(heated(*of, end=end), Etdrk4(points=16, steps=8), 0.5))
+
+    one, strange = parameter("k", 0.1), known("g", Sine(1.0), 0, x)
+    assert told(one) == told(one, sp.cos(x)) == told(one, strange)
+    # Another value of a parameter, and other steps in time.
+    assert len({told(one), told(parameter("k", 0.9)), told(one, strange, end=4)}) == 3
+    # Sources of equal names are not told apart in words, so that nothing is claimed.
+    assert told(strange) is None
 
 
 def test_forecasts_by_operators_of_other_weights_are_told_apart():

@@ -306,6 +306,29 @@ def test_a_solution_that_blows_up_is_refused_with_its_number(tmp_path):
         )
 
 
+class Broken:
+    def rvs(self, *, random_state):
+        return sp.log(x - sp.Rational(1, 2))
+
+
+class Singular:
+    """Infinite at a node of the samples, and nowhere where an integral is evaluated."""
+
+    def rvs(self, *, random_state):
+        return 1 / (x - sp.Rational(1, 2)) ** 2
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+def test_a_member_that_fails_first_of_its_task_is_told():
+    (a,) = darcy().distributions
+    for distribution, says in (
+        (Broken(), "sample 0 of 'darcy' ended as diverged"),
+        (Singular(), "what is random of sample 0 holds NaN"),
+    ):
+        with pytest.raises(SolveFailed, match=says), ThreadPoolExecutor(1) as executor:
+            generate(Family(darcy().problem, {a: distribution}), 2, COARSE, nodes=5, executor=executor)
+
+
 class Large:
     def rvs(self, *, random_state):
         return 1e30 * sp.sin(2 * sp.pi * x)

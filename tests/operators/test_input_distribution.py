@@ -145,6 +145,21 @@ def test_of_identical_functions_every_other_one_is_infinitely_far(kind):
             assert found.distances(wave[None, ::-1])[0].ratio == math.inf
 
 
-def test_what_is_no_number_is_infinitely_far():
-    distribution = InputDistribution.of(["f"], waves(50, 0), None)
-    assert distribution.distances(np.full((1, 16), np.nan))[0].ratio == math.inf
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("training", [waves(50, 0), np.linspace(1, 2, 50)[:, None, None] * np.ones(16)])
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_what_is_no_number_is_infinitely_far(training, wrong):
+    distribution = InputDistribution.of(["f"], training, None)
+    assert distribution.distances(np.full((1, 16), wrong))[0].ratio == math.inf
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_a_function_next_to_the_mean_is_not_far_by_rounding(kind):
+    wave, sizes = np.sin(2 * np.pi * NODES), np.random.default_rng(0).uniform(1, 2, 50)
+    distribution = InputDistribution.of(["f"], (sizes[:, None, None] * wave).astype(kind), None)
+    for apart in (0, 1e-12, 1e-7, 1e-4, 0.1):
+        near = (sizes.mean() * (1 + apart) * wave).astype(kind)
+        assert distribution.distances(near[None])[0].ratio < 1
+    # One part in a hundred thousand of another wave is more than rounding.
+    other = sizes.mean() * wave + 1e-5 * np.sin(4 * np.pi * NODES)
+    assert distribution.distances(other[None])[0].ratio > 1

@@ -78,6 +78,12 @@ def test_readings_that_say_nothing_new_change_next_to_nothing():
     torch.testing.assert_close(after.field, FORECAST, atol=1e-5, rtol=0)
 
 
+def test_readings_of_other_sensors_are_refused():
+    asked = gain([[1.0] * 4])
+    with pytest.raises(ValueError, match="not of its 2 sensors"):
+        asked.corrected(asked.start(FORECAST), torch.tensor([[[7.0]]]))
+
+
 def test_a_gain_of_zero_is_the_free_run():
     trained = trained_gain(gain([[0.0] * 4]), lambda fields: fields.roll(1, -1))
     guesses, readings = torch.rand(2, 3, 1, 4), torch.rand(2, 5, 1, 2)

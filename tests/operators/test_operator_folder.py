@@ -21,10 +21,10 @@ from pinnlab.networks.pod_deeponet import PodDeepOnet
 from pinnlab.networks.siren import Siren
 from pinnlab.networks.staggered import Staggered
 from pinnlab.networks.transolver import Transolver
+from pinnlab.operators.kept_folder import SETTINGS, WEIGHTS
 from pinnlab.operators.layout import Layout
 from pinnlab.operators.learning import OperatorLearning, train
 from pinnlab.operators.normalisation import PointwiseGaussian, Scaling
-from pinnlab.operators.operator_folder import SETTINGS, WEIGHTS
 from pinnlab.operators.pairs import Bundled, OneStep
 from pinnlab.operators.trained import TrainedOperator, signature_of
 from pinnlab.operators.unrolled import Pushforward

@@ -27,6 +27,12 @@ def test_members_are_numbered_from_zero(heated):
     assert origin_of(heated.family, 2, 5).members.tolist() == [[5, 0], [5, 1]]
 
 
+def test_seeds_that_files_cannot_hold_are_refused(heated):
+    assert origin_of(heated.family, 1, 2**63 - 1).members[0, 0] == 2**63 - 1
+    with pytest.raises(ValueError, match=r"seed = 9223372036854775808; give one below 2\*\*63"):
+        origin_of(heated.family, 1, 2**63)
+
+
 def test_declaration_and_distributions_tell_families_apart(heated, spectral):
     same, other = (origin_of(f, 1, 0).family for f in (dataclasses.replace(heated.family), wider(heated.family)))
     assert origin_of(heated.family, 9, 4).family == same != other

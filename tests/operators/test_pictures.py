@@ -20,5 +20,6 @@ def test_the_typical_sample_has_the_median_error(heated):
 
 
 def test_a_number_beyond_the_data_is_refused(heated):
-    with pytest.raises(ValueError, match="sample 60 of 60"):
-        plot_prediction(heated.operator, heated.data, 60)
+    for number in (60, -1, 1.5):
+        with pytest.raises(ValueError, match=f"sample {number} of 60; give a number from 0 to 59"):
+            plot_prediction(heated.operator, heated.data, number)

@@ -91,8 +91,21 @@ def test_what_makes_no_sense_is_refused(make, said):
         make()
 
 
-def test_a_constant_field_has_nothing_to_measure():
-    values = np.ones((2, 1, 1, 8))
-    data = OperatorData(values[:, 0], values, (np.arange(8.0),), [], [np.nan] * 2, ["u"], ["u"], ["x"], [True])
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.1])
+def test_a_constant_field_has_nothing_to_measure(value):
+    # The mean of many 0.1 is not 0.1.
+    values = np.full((7, 1, 1, 8), value)
+    data = OperatorData(values[:, 0], values, (np.arange(8.0),), [], [np.nan] * 7, ["u"], ["u"], ["x"], [True])
     with pytest.raises(ValueError, match="constant"):
         Sensors(EveryNode()).on(data)
+
+
+def test_fields_and_readings_of_another_kind_are_refused():
+    array = Sensors(EveryNode(4)).on(line())
+    array.require_own(torch.zeros(3, 5, 1, 2))
+    # One number would be taken for the readings of all.
+    for shape in ((3, 5, 1, 1), (3, 5, 2, 2), (2,)):
+        with pytest.raises(ValueError, match="not of its 2 sensors in 1 channels"):
+            array.require_own(torch.zeros(shape))
+    with pytest.raises(ValueError, match="not on its grid"):
+        array.read(torch.zeros(3, 1, 16))

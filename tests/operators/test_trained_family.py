@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from pinnlab.operators.operator_folder import SETTINGS
+from pinnlab.operators.kept_folder import SETTINGS
 from pinnlab.operators.trained import TrainedOperator
 from pinnlab.operators.trained_family import TrainedFamily
 

@@ -87,6 +87,7 @@ def test_an_input_that_is_a_number_leaves_no_empty_picture():
     ("prediction", "number", "says"),
     [
         (np.ones((1, 1, 3)), 1, "sample 1 of 1"),
+        (np.ones((1, 1, 3)), 0.0, "sample 0.0 of 1"),
         (np.ones((1, 3)), 0, r"a prediction \(1, 3\) of a truth \(1, 1, 3\)"),
         (np.full((1, 1, 3), np.nan), 0, "NaN or infinity"),
     ],

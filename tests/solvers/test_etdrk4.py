@@ -158,6 +158,13 @@ def test_many_initial_states_advance_together_as_they_do_alone(shipped):
         torch.testing.assert_close(one, method.evolve(state[None])[0], rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 64), (2, 1, 32), (2, 64)])
+def test_initial_states_of_another_shape_are_refused(shipped, shape):
+    method = Etdrk4(points=64, steps=4).compile(shipped["burgers_periodic"])
+    with pytest.raises(ValueError, match=r"must be \(batch, 1, 64\), states and nodes"):
+        method.evolve(torch.zeros(shape))
+
+
 def test_states_that_advance_together_may_each_have_their_own_forcing_and_damping():
     u, f, k = sp.Function("u")(t, x), known("f", Zero(), 0, t, x), known("k", Zero(), 0, sp.S.Zero)
     box = Box({t: (0, 1), x: (0, 2 * sp.pi)}, periodic=[x])

@@ -7,6 +7,9 @@ trajectories; all methods of a case have the same one.  Inflation and localisati
 numbers of the gain that carries a covariance, and the epoch of both gains are chosen on validation trajectories (the
 epoch by the error of all cycles, all else by the late one); test trajectories have a seed of their own.
 
+Localisations of more than 5 nodes are not among the candidates: on validation trajectories of the declared problem they
+took `Letkf` with 20 members from 0.012 to 0.007 (15 nodes), and `Etkf` is at 0.004 without any.
+
 Errors are ‖estimate − truth‖ over the root mean square of ‖truth‖, after the correction; 'late' is the mean of cycles
 51 to 100.  `--seeds 1 --share 0.1` is a trial.
 """

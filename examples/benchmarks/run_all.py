@@ -12,6 +12,8 @@ SCRIPTS = (
     *("ensembles.py", "compilation.py", "time_and_transport.py", "causality.py", "time_pictures.py"),
     *("gaussian_processes.py", "gp_kronecker.py", "gp_dense.py", "gp_sparse.py"),
     *("gp_calibration.py", "gp_pictures.py", "ehrenpreis.py"),
+    *("operators.py", "operator_data.py", "spectral_operator.py", "augmentation.py", "wave_source.py"),
+    *("rollout.py", "assimilation.py"),
 )
 
 if __name__ == "__main__":

@@ -89,6 +89,11 @@ def opened(path: str | os.PathLike[str], swmr: bool = False) -> Iterator[h5py.Fi
 def names(file: h5py.File) -> Names:
     """The list of data sets that the file says it holds, checked to be a list of names."""
     if "pinnlab_schema" not in file.attrs:
+        if "t0_fields" in file and "dimensions" in file:
+            raise UnreadableFile(
+                "the file holds samples of an operator and no solution; `pinnlab info` and `pinnlab plot` read it, and "
+                "well.open(FILE) in Python"
+            )
         found = ", ".join(sorted(file)[:20]) or "(none)"
         raise UnreadableFile(
             f"the file holds no pinnlab_schema attribute; it was not written by pinnlab; keys found: "

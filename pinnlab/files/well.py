@@ -246,12 +246,21 @@ def lengthen(file: h5py.File, n: int) -> None:
 
 
 def origin_in(file: h5py.File) -> Origin | None:
-    """Of which family the samples of an open file are members, if it says so."""
+    """Of which family the samples of an open file are members, if it says so.
+
+    Raises:
+        ValueError: If what it says is damaged.
+    """
     own = file.get(OWN)
     if own is None or MEMBERS not in own:
         return None
-    told = json.loads(own.attrs[FAMILY])
-    return Origin(told["problem"], told["sha256"], own[MEMBERS][:])
+    try:
+        told = json.loads(own.attrs[FAMILY])
+        return Origin(told["problem"], told["sha256"], own[MEMBERS][:])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{file.filename}: what it says of the family of its samples is damaged ({error}); generate it again"
+        ) from error
 
 
 def tell_origin(file: h5py.File, origin: Origin | None) -> None:

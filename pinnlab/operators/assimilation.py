@@ -10,7 +10,6 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from pinnlab.admissible import require_positive
 from pinnlab.errors import SolveFailed
 from pinnlab.numerics.ensemble_kalman import EnsembleFilter, Reading
 from pinnlab.operators.forecasts import Forecast
@@ -56,12 +55,24 @@ class Assimilated:
     fields: Tensor
     seconds: float
 
+    def __post_init__(self) -> None:
+        _require_tensors("Assimilated", fields=self.fields)
+
     def errors(self, truth: Tensor) -> Tensor:
         """‖estimate − truth‖ over the root mean square of ‖truth‖ in all cycles: `(batch, cycles)`.
 
         Args:
             truth: As the fields.
+
+        Raises:
+            ValueError: If it is no tensor, or of another shape.
         """
+        _require_tensors("Assimilated.errors", truth=truth)
+        if truth.shape != self.fields.shape:
+            raise ValueError(
+                f"Assimilated.errors: truth {tuple(truth.shape)} and fields {tuple(self.fields.shape)}; give the truth "
+                "of all these cycles, (batch, cycles, channels, *grid)"
+            )
         apart = (self.fields - truth).flatten(2).norm(dim=2)
         return apart / truth.flatten(2).norm(dim=2).square().mean(1, keepdim=True).sqrt()
 
@@ -77,17 +88,29 @@ def assimilate(method: Assimilation[State], guesses: Tensor, readings: Tensor, s
         seed: Of what the method draws.
 
     Raises:
-        ValueError: If guesses and readings do not belong to the same number of fields, or there are no readings, some
-            of either are not finite, or the method's sensors are others.
+        ValueError: If guesses and readings are no tensors, or not of the same number of fields and channels, or there
+            are no readings, some of either are not finite, or the method's sensors are others.
     """
-    if guesses.ndim < 4 or len(guesses) != len(readings) or readings.ndim != 4 or not readings.shape[1]:
+    _require_tensors("assimilate", guesses=guesses, readings=readings)
+    batches = len(guesses) == len(readings) if guesses.ndim and readings.ndim else False
+    if guesses.ndim < 4 or readings.ndim != 4 or not batches or not readings.shape[1]:
         raise ValueError(
             f"assimilate: guesses {tuple(guesses.shape)} and readings {tuple(readings.shape)}; give guesses (batch, "
             "members, channels, *grid) and readings (batch, cycles, channels, sensors) of as many fields"
         )
-    for name, given in (("guesses", guesses), ("readings", readings)):
-        if not bool(torch.isfinite(given).all()):
-            raise ValueError(f"assimilate: the {name} hold NaN or infinity; all sensors must be read in every cycle")
+    if guesses.shape[2] != readings.shape[2]:
+        raise ValueError(
+            f"assimilate: guesses of {guesses.shape[2]} channels and readings of {readings.shape[2]}; sensors read all "
+            "channels of a field"
+        )
+    for name, given, part in (("guesses", guesses, "member"), ("readings", readings, "cycle")):
+        wrong = torch.nonzero(~torch.isfinite(given))
+        if len(wrong):
+            sample, number = wrong[0, :2].tolist()
+            raise ValueError(
+                f"assimilate: the {name} hold NaN or infinity, first in sample {sample}, {part} {number}; all sensors "
+                "must be read in every cycle, and every guess be finite"
+            )
     found = []
     with torch.no_grad():
         state = method.start(guesses, seed)
@@ -99,6 +122,15 @@ def assimilate(method: Assimilation[State], guesses: Tensor, readings: Tensor, s
         _wait_for(found[-1])
         seconds = time.perf_counter() - begin
     return Assimilated(torch.stack(found, dim=1), seconds / readings.shape[1])
+
+
+def _require_tensors(who: str, **given: Tensor) -> None:
+    for name, value in given.items():
+        if not isinstance(value, Tensor):
+            raise ValueError(
+                f"{who}: {name} is a {type(value).__name__}; give a tensor, as torch.from_numpy(array) makes of an "
+                "array"
+            )
 
 
 def _wait_for(values: Tensor) -> None:
@@ -157,7 +189,11 @@ class EnsembleAssimilation(Assimilation[Ensemble]):
 
     def __post_init__(self) -> None:
         for deviation in self.sensors.deviation.tolist():
-            require_positive(self, deviation=deviation)
+            if not deviation > 0:
+                raise ValueError(
+                    f"{type(self).__name__}: the sensors have errors of deviation {deviation:g}, and a Kalman filter "
+                    "divides by it; give Sensors(…, noise=…) a positive noise"
+                )
 
     def start(self, guesses: Tensor, seed: int) -> Ensemble:  # noqa: D102
         return Ensemble(guesses, torch.Generator().manual_seed(seed))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pinnlab import serial
+from pinnlab.admissible import require_positive
 from pinnlab.operators.layout import ROUNDING
 from pinnlab.operators.normalised import NormalisedNetwork
 from pinnlab.operators.pairs import Bundled
@@ -38,13 +39,15 @@ class KnownForecast:
     Args:
         identity: Equal for equal forecasts, and for these only; not empty.
         function: What it does.
+        cycle: The time that it goes on by, in units of the data; None where that is not known.
 
     Raises:
-        ValueError: If the identity is empty.
+        ValueError: If the identity is empty, or the cycle is no positive number.
     """
 
     identity: str
     function: Forecast
+    cycle: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.identity, str) or not self.identity.strip():
@@ -52,6 +55,8 @@ class KnownForecast:
                 f"KnownForecast: identity = {self.identity!r}; give a text that no other forecast has, such as "
                 '"my model, version 2"'
             )
+        if self.cycle is not None:
+            require_positive(self, cycle=self.cycle)
 
     def __call__(self, fields: Tensor) -> Tensor:
         """The fields one cycle later."""
@@ -99,7 +104,7 @@ def solver_forecast(problem: Problem, solver: Etdrk4, cycle: float, device: torc
         told = {"problem": _dynamics(problem), "solver": describe(solver), "cycle": cycle}
     except ValueError:
         return forecast
-    return KnownForecast(json.dumps(told), forecast)
+    return KnownForecast(json.dumps(told), forecast, cycle)
 
 
 def operator_forecast(operator: TrainedOperator, axes: Sequence[np.ndarray]) -> KnownForecast:
@@ -118,8 +123,18 @@ def operator_forecast(operator: TrainedOperator, axes: Sequence[np.ndarray]) -> 
         )
     positions = operator.layout.positions(axes).to(operator.device)
     network = NormalisedNetwork(operator.network, operator.inputs, operator.outputs, positions)
+    grid = tuple(positions.shape[:-1])
+
+    def forecast(fields: Tensor) -> Tensor:
+        if tuple(fields.shape[1:]) != (outputs, *grid):
+            raise ValueError(
+                f"operator_forecast: fields {tuple(fields.shape)}; the forecast was made for (batch, "
+                f"{', '.join(map(str, (outputs, *grid)))}), channels and nodes; give it the axes of these fields"
+            )
+        return network(fields)
+
     told = {"architecture": describe(operator.architecture), "numbers": _sha256(network)}
-    return KnownForecast(json.dumps(told), network)
+    return KnownForecast(json.dumps(told), forecast, operator.layout.step)
 
 
 def _dynamics(problem: Problem) -> str:

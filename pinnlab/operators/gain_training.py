@@ -21,11 +21,12 @@ from pinnlab.networks.position_channels import NoPositions
 from pinnlab.operators.assimilation import assimilate
 from pinnlab.operators.corrections import Correction, LowRank
 from pinnlab.operators.examples import digest
-from pinnlab.operators.forecasts import Forecast, identity_of
-from pinnlab.operators.layout import Layout
+from pinnlab.operators.forecasts import Forecast, KnownForecast, identity_of
+from pinnlab.operators.layout import ROUNDING, Layout
 from pinnlab.operators.learned_gain import Estimate, Gain, TrainedGain, gain_signature
 from pinnlab.operators.normalisation import UnitGaussian
 from pinnlab.operators.operator_training import LearningState, no_best_epoch
+from pinnlab.operators.origins import require_unseen
 from pinnlab.operators.sensors import SensorArray, Sensors
 from pinnlab.run import Keeper, Limits, Reached, Run, require_run_seed
 from pinnlab.settings import describe
@@ -283,7 +284,9 @@ def train_gain(
         resume: Go on from `checkpoint` if that file exists.
 
     Raises:
-        ValueError: If data, sensors and settings do not fit, a checkpoint is asked for and the forecast does not say
+        ValueError: If data, sensors and settings do not fit, validation data are on another grid or share trajectories
+            with `data`, the forecast answers on another grid or is known to go on by another time, a checkpoint is
+                asked for and the forecast does not say
             which it is, or the checkpoint is of another training.
     """
     require_run_seed("train_gain", seed)
@@ -292,8 +295,10 @@ def train_gain(
     if resume and checkpoint is None:
         raise ValueError("train_gain: resume=True needs checkpoint=FILE")
     if validation is not None:
-        Layout.of(data).require_same_meaning(validation)
-    training = GainTraining(learning, data, forecast, sensors.on(data), validation, seed, resolve_device(device))
+        _require_validation(data, validation)
+    chosen = resolve_device(device)
+    _require_forecast(forecast, data, chosen)
+    training = GainTraining(learning, data, forecast, sensors.on(data), validation, seed, chosen)
     run = Run(training, training.init(seed))
     keeper = None
     if checkpoint is not None:
@@ -318,6 +323,49 @@ def train_gain(
         run.status, run.failure = Status.DIVERGED, failure
     found = training.trained(run.state)
     return replace(found, status=run.status, seconds=run.seconds, history=run.columns(), failure=run.failure)
+
+
+def _require_validation(data: OperatorData, validation: OperatorData) -> None:
+    Layout.of(data).require_same_meaning(validation)
+    if not len(validation):
+        raise ValueError("train_gain: there are no samples in validation; give some, or None to keep the last epoch")
+    if validation.grid != data.grid:
+        raise ValueError(
+            f"train_gain: validation is on {validation.grid} nodes and the data on {data.grid}; a gain is learned for "
+            "one grid, so give both on the same"
+        )
+    steps = Layout.of(data).step, Layout.of(validation).step
+    if not _same(*steps, data):
+        raise ValueError(
+            f"train_gain: frames of the data are {steps[0]:.6g} apart and those of validation {steps[1]:.6g}; give "
+            "both with one frame per cycle"
+        )
+    require_unseen("train_gain", data, validation)
+
+
+def _require_forecast(forecast: Forecast, data: OperatorData, device: torch.device) -> None:
+    if not len(data):
+        raise ValueError("train_gain: there are no samples in the data")
+    step = Layout.of(data).step
+    cycle = forecast.cycle if isinstance(forecast, KnownForecast) else None
+    if cycle is not None and not _same(step, cycle, data):
+        raise ValueError(
+            f"train_gain: the forecast goes on by {cycle:.6g}, and frames of the data are {step:.6g} apart; give data "
+            "with one frame per cycle"
+        )
+    state = torch.from_numpy(np.asarray(data.outputs[:1])[:, 0]).to(device)
+    with torch.no_grad():
+        later = forecast(state)
+    if later.shape != state.shape:
+        raise ValueError(
+            f"train_gain: the forecast of fields {tuple(state.shape)} has the shape {tuple(later.shape)}; give one "
+            "that answers on the grid of the data"
+        )
+
+
+def _same(step: float, other: float, data: OperatorData) -> bool:
+    """Whether steps are equal up to the rounding of the times of some data."""
+    return abs(step - other) <= ROUNDING * float(np.abs(data.times).max())
 
 
 def _seen(step: int, seconds: float, scalars: Mapping[str, float], state: LearningState) -> Reached:

@@ -101,10 +101,13 @@ class Layout:
         """Points `(m, 1 + d)` of time and space, or `(m, d)` of steady problems, scaled to [0, 1] by times and box.
 
         Raises:
-            ValueError: If they have other columns, or lie outside of the box or of the times of the training data.
+            ValueError: If they are not real, have other columns, or lie outside of the box or of the times of the
+                training data.
         """
         box = ((self.times[0], self.times[-1]), *self.box) if self.times else self.box
         names = ("t", *self.coordinates) if self.times else self.coordinates
+        if np.iscomplexobj(points):
+            raise ValueError("points are complex; give real numbers")
         given = np.asarray(points, float)
         if given.ndim != 2 or given.shape[1] != len(box):
             raise ValueError(

@@ -72,8 +72,9 @@ def values_in(declared: Problem, things: Sequence[str], member: Problem) -> dict
     if not missing:
         # With the same values of what is random nothing may be left to tell them apart.
         back, plain = member.with_parameters(**values), declared.with_parameters(**values)
-        parts = ("unknowns", "domain", "equations", "conditions")
-        differs = next((f"its {part} differ" for part in parts if getattr(back, part) != getattr(plain, part)), "")
+        parts = {"unknowns": "differ", "domain": "differs", "equations": "differ", "conditions": "differ"}
+        others = (f"its {part} {verb}" for part, verb in parts.items() if getattr(back, part) != getattr(plain, part))
+        differs = next(others, "")
     if differs:
         raise UnsupportedProblem(
             f"{member.name!r} is no member of the family of {declared.name!r}: {differs}, and only the values of "

@@ -5,14 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from pinnlab.datasets.data import OperatorData
 from pinnlab.datasets.origin import Origin
+from pinnlab.datasets.samples import blocks
+from pinnlab.domain.box import Box
 from pinnlab.family import Family
+from pinnlab.operators.drawn import inputs_on_grid
 from pinnlab.settings import describe
+
+# Members that are drawn where descriptions leave something out, nodes along each coordinate, and decimals that count:
+# other machines round the last ones differently.
+DRAWN, NODES, DECIMALS = 3, 5, 6
 
 
 def origin_of(family: Family, n: int, seed: int) -> Origin:
@@ -30,11 +38,11 @@ def origin_of(family: Family, n: int, seed: int) -> Origin:
 
 
 def digest_of_distributions(family: Family) -> str:
-    """SHA-256 of what the distributions say of themselves."""
+    """SHA-256 of what the distributions say of themselves, and of some draws where one says but its address."""
     said = {str(name): _described(value) for name, value in family.distributions.items()}
     # Addresses differ from process to process.
-    text = re.sub(r" at 0x[0-9a-fA-F]+", "", json.dumps(said, sort_keys=True))
-    return hashlib.sha256(text.encode()).hexdigest()
+    text, addresses = re.subn(r" at 0x[0-9a-fA-F]+", "", json.dumps(said, sort_keys=True))
+    return hashlib.sha256(f"{text}{_some_draws(family) if addresses else ''}".encode()).hexdigest()
 
 
 def require_members(family: Family, data: OperatorData) -> None:
@@ -48,6 +56,22 @@ def require_members(family: Family, data: OperatorData) -> None:
             f"family of {family.problem.name!r}: the samples were generated from another family, of "
             f"{data.origin.problem!r}: its equations, domain, conditions, parameters or distributions differ; give the "
             "family that the data were made from"
+        )
+
+
+def require_unseen(who: str, data: OperatorData, validation: OperatorData) -> None:
+    """Refuse validation data that share samples with those to train on.
+
+    Raises:
+        ValueError: If samples are the same members of a family, or have the same outputs.
+    """
+    known = 0 if data.origin is None or validation.origin is None else validation.origin.common(data.origin)
+    seen = set(_digests(data))
+    shared = max(known, sum(d in seen for d in _digests(validation)))
+    if shared:
+        raise ValueError(
+            f"{who}: {shared} of the {len(validation)} samples in validation are trained on; generate them with "
+            "another seed, or split one set of data"
         )
 
 
@@ -72,6 +96,35 @@ def doubts(trained_on: Origin | None, data: OperatorData) -> list[str]:
         f"{seen} of the {len(data)} samples are members that the operator has seen in training; generate test data "
         "with another seed"
     ]
+
+
+def _digests(data: OperatorData) -> Iterator[bytes]:
+    """Of the outputs of each sample, in double precision."""
+    for block in blocks(data.outputs):
+        for sample in np.asarray(data.outputs[block], float):
+            yield hashlib.sha256(np.ascontiguousarray(sample).data).digest()
+
+
+def _some_draws(family: Family) -> list[float]:
+    """Rounded values of some members on a coarse grid.
+
+    Raises:
+        ValueError: If space is no box.
+    """
+    region = family.problem.region
+    if not isinstance(region, Box):
+        raise ValueError(
+            f"family of {family.problem.name!r}: a distribution does not say what it is, and its draws are compared on "
+            "boxes only; make it a frozen dataclass"
+        )
+    # Away from ends and middles, where functions often vanish.
+    axes = [a + (b - a) * (np.arange(NODES) + 0.37) / NODES for a, b in region.bounds.values()]
+    found = inputs_on_grid(family, [family.draw(i) for i in range(DRAWN)], axes)
+    size = np.abs(found).max(axis=(0, *range(2, found.ndim)), keepdims=True)
+    shares = np.divide(found, size, out=np.zeros_like(found), where=size > 0)
+    digits = [float(f"{s:.{DECIMALS}g}") for s in size.ravel()]
+    # Zero has no sign.
+    return [*digits, *(shares.round(DECIMALS) + 0.0).ravel().tolist()]
 
 
 def _described(distribution: Any) -> Any:

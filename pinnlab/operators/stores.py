@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import errno
+import json
 import os
 import shutil
 import weakref
@@ -99,6 +100,9 @@ class FileStore(SampleStore):
         self, path: str | os.PathLike[str], layout: well.Layout, origin: Origin, identity: str, problem: str
     ) -> None:
         self._path, self._part = Path(path), Path(f"{os.fspath(path)}{PART}")
+        for place in (self._path, self._part):
+            if place.is_dir():
+                raise ValueError(f"{place}: this is a folder; give the name of a file, such as {place / 'samples.hdf'}")
         self._count = len(origin)
         self._complete = self._path.exists() and self._held(self._path, identity) == self._count
         if not self._complete:
@@ -163,8 +167,7 @@ class FileStore(SampleStore):
             made = file[well.OWN].attrs.get(well.IDENTITY) if well.OWN in file else None
             if made != identity:
                 raise ValueError(
-                    f"{held}: it is there already and was made from another family, seed, solver or grid, or something "
-                    "was appended to it; give another name, or delete it"
+                    f"{held}: it is there already and {_difference(made, identity)}; give another name, or delete it"
                 )
             count = len(file[f"{well.OWN}/{well.DONE}"])
         if count > self._count:
@@ -218,6 +221,26 @@ class FileStore(SampleStore):
                 f"generate again, which goes on from them ({text})",
                 str(self._path),
             ) from error
+
+
+def _difference(made: object, wanted: str) -> str:
+    """In words, from the JSON of what samples were made from and are to be made from, where both are such."""
+    told = []
+    for text in (made, wanted):
+        try:
+            found = json.loads(text) if isinstance(text, str) else None
+        except ValueError:
+            found = None
+        told.append(found if isinstance(found, dict) else {})
+    there, here = told
+    other = [name for name in here if there.get(name) != here[name]]
+    # Draws are others, too, where the seed or the grid is.
+    other = [name for name in other if name != "drawn"] or other
+    if not there or not other:
+        return "was made from another family, seed, solver or grid, or something was appended to it"
+    shown = {n: f"{n} = {there.get(n)} and not {here[n]}" for n in ("seed", "solver", "nodes") if n in here}
+    shown |= {"problem": "another problem", "drawn": "other draws"}
+    return f"was made with {', '.join(shown.get(name, f'other {name}') for name in other)}"
 
 
 _STORES: weakref.WeakSet[FileStore] = weakref.WeakSet()

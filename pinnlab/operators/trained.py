@@ -249,11 +249,19 @@ class TrainedOperator:
         Warns where the data are known to be of another family than those of the training, or among these.
 
         Raises:
-            ValueError: If there are no samples, or as of `predict`.
+            ValueError: If there are no samples, the truth of one is zero everywhere, or as of `predict`.
         """
         if not len(data):
             raise ValueError("evaluate: there are no samples in the data; give one or more")
         errors = self.errors(data, batch=batch)
+        suspects = np.flatnonzero(~np.isfinite(errors)).tolist()
+        zero = [i for i in suspects if not np.asarray(data.outputs[i : i + 1])[:, self.given :].any()]
+        if zero:
+            shown = ", ".join(map(str, zero[:10])) + (", …" if len(zero) > 10 else "")
+            raise ValueError(
+                f"evaluate: the truth of {len(zero)} of {len(data)} samples is zero everywhere, number {shown}, so "
+                "that they have no relative error; leave them out"
+            )
         for doubt in doubts(self.origin, data):
             warnings.warn(f"evaluate: {doubt}", stacklevel=2)
         return {

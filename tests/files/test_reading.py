@@ -148,3 +148,12 @@ def test_a_mesh_of_unknown_cells_and_links_out_of_it_are_refused(tmp_path, mesh_
         file["mesh"] = h5py.ExternalLink("other.h5", "mesh")
     with pytest.raises(hdf5.UnreadableFile, match="/mesh is not a group stored in this file"):
         hdf5.read(path)
+
+
+def test_a_file_of_samples_is_said_to_be_one(tmp_path):
+    path = tmp_path / "samples.hdf"
+    with h5py.File(path, "w") as file:
+        file.create_group("t0_fields")
+        file.create_group("dimensions")
+    with pytest.raises(ValueError, match="samples of an operator and no solution; `pinnlab info` and"):
+        hdf5.read(path)

@@ -147,3 +147,15 @@ def test_the_family_and_the_members_are_kept_with_the_samples(tmp_path):
     # Of samples from elsewhere nothing is known, and so of none of the file.
     well.append(path, samples(1))
     assert well.open(path).origin is None
+
+
+@pytest.mark.parametrize("said", [None, "{", "[]", "{}", '{"problem": "heat"}'])
+def test_what_is_damaged_of_the_family_is_told(tmp_path, said):
+    path = tmp_path / "a.hdf"
+    well.write(path, samples(2, origin=Origin("heat", "f", np.array([[3, 0], [3, 1]]))))
+    with h5py.File(path, "r+") as file:
+        del file["pinnlab"].attrs["family"]
+        if said is not None:
+            file["pinnlab"].attrs["family"] = said
+    with pytest.raises(ValueError, match="family of its samples is damaged"):
+        well.open(path)

@@ -95,8 +95,30 @@ def test_guesses_for_other_fields_than_the_readings_are_refused():
 def test_guesses_and_readings_that_are_not_finite_are_refused(place):
     given = [torch.rand(2, 3, 1, N), torch.rand(2, 5, 1, 4)]
     given[place][1, -1] = np.nan
-    with pytest.raises(ValueError, match=f"the {('guesses', 'readings')[place]} hold NaN"):
+    said = ("guesses hold NaN or infinity, first in sample 1, member 2", r"readings .* in sample 1, cycle 4")[place]
+    with pytest.raises(ValueError, match=said):
         assimilate(FreeRun(forecast), *given)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_arrays_and_other_channels_are_refused_in_words(place):
+    given = [torch.rand(2, 3, 1, N), torch.rand(2, 5, 1, 4)]
+    with pytest.raises(ValueError, match=r"guesses of [12] channels and readings of [12]"):
+        assimilate(FreeRun(forecast), *(g.repeat(1, 1, 1 + (i == place), 1) for i, g in enumerate(given)))
+    given[place] = given[place].numpy()
+    with pytest.raises(ValueError, match=f"assimilate: {('guesses', 'readings')[place]} is a ndarray; give a tensor"):
+        assimilate(FreeRun(forecast), *given)
+
+
+def test_a_truth_of_another_shape_or_kind_is_refused():
+    found = Assimilated(torch.rand(2, 5, 1, N), 0.0)
+    for other in (torch.rand(2, 1, 1, N), torch.rand(1, 5, 1, N), torch.rand(2, 6, 1, N)):
+        with pytest.raises(ValueError, match="give the truth of all these cycles"):
+            found.errors(other)
+    with pytest.raises(ValueError, match="truth is a ndarray; give a tensor"):
+        found.errors(np.ones((2, 5, 1, N)))
+    with pytest.raises(ValueError, match="Assimilated: fields is a ndarray"):
+        Assimilated(np.ones((2, 5, 1, N)), 0.0)
 
 
 def test_readings_of_other_sensors_are_refused():
@@ -114,7 +136,7 @@ def test_members_that_are_not_finite_are_told():
 
 
 def test_an_ensemble_filter_needs_sensors_with_errors():
-    with pytest.raises(ValueError, match="deviation = 0"):
+    with pytest.raises(ValueError, match=r"deviation 0, .* give Sensors\(…, noise=…\) a positive noise"):
         EnsembleAssimilation(forecast, Sensors(EveryNode(4), 0.0).on(drifting()), Etkf())
 
 

@@ -132,3 +132,16 @@ def test_an_operator_of_several_frames_is_refused():
     operator = train(data, learning, validation=None, device="cpu")
     with pytest.raises(ValueError, match="one frame to the next"):
         operator_forecast(operator, data.axes)
+
+
+def test_forecasts_know_their_cycle_and_their_grid():
+    assert solver_forecast(problem(), Etdrk4(points=16, steps=8), 0.5).cycle == 0.5
+    data = drifting()
+    learning = OperatorLearning(Fno(modes=3, width=4, depth=1), OneStep(), epochs=1)
+    made = operator_forecast(train(data, learning, validation=None, device="cpu"), data.axes)
+    assert made.cycle == 1.0
+    with pytest.raises(ValueError, match=r"fields \(3, 1, 8\); the forecast was made for \(batch, 1, 16\)"):
+        made(torch.from_numpy(data.outputs[:, 0, :, ::2]))
+    assert KnownForecast("mine", lambda fields: fields).cycle is None
+    with pytest.raises(ValueError, match="cycle = 0"):
+        KnownForecast("mine", lambda fields: fields, 0)

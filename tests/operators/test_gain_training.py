@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from pinnlab.datasets.data import OperatorData
+from pinnlab.datasets.origin import Origin
 from pinnlab.networks.fno import Fno
 from pinnlab.networks.position_channels import NoPositions
 from pinnlab.operators.assimilation import FreeRun, assimilate
@@ -166,3 +167,48 @@ def test_a_gain_without_any_finite_validation_error_is_diverged():
     gain = trained(validation=still)
     assert (gain.status, gain.epoch) == (Status.DIVERGED, 0)
     assert "no finite number after any of 4 epochs" in gain.failure
+
+
+def unknown(**changes):
+    """Validation data that are not the training data."""
+    return dataclasses.replace(drifting(6, seed=1), **changes)
+
+
+def never(fields):
+    raise AssertionError("a forecast was computed")
+
+
+def known_as(data, seed):
+    return dataclasses.replace(data, origin=Origin("waves", "w", np.array([[seed, i] for i in range(len(data))])))
+
+
+def test_validation_on_trajectories_that_are_trained_on_is_refused():
+    data = drifting()
+    for shared, count in ((data, 24), (data[5:8], 3)):
+        with pytest.raises(ValueError, match=f"{count} of the {count} samples in validation are trained on"):
+            train_gain(data, SMALL, never, SENSORS, validation=shared, device="cpu")
+    # Members are told by what they are, whatever the frames are.
+    with pytest.raises(ValueError, match="6 of the 6 samples in validation are trained on"):
+        train_gain(known_as(data, 0), SMALL, never, SENSORS, validation=known_as(unknown(), 0), device="cpu")
+    train_gain(known_as(data, 0), SMALL, forecast, SENSORS, validation=known_as(unknown(), 1), max_epochs=1)
+
+
+def test_validation_on_another_grid_or_with_other_cycles_is_refused():
+    fine = drifting(6, seed=1)
+    coarse = dataclasses.replace(fine, inputs=fine.inputs[..., ::2], outputs=fine.outputs[..., ::2], axes=(NODES[::2],))
+    for other, said in ((coarse, r"validation is on \(8,\) nodes"), (unknown(times=2 * fine.times), "0.125")):
+        with pytest.raises(ValueError, match=said):
+            train_gain(drifting(), SMALL, never, SENSORS, validation=other, device="cpu")
+    with pytest.raises(ValueError, match="no samples in validation"):
+        train_gain(drifting(), SMALL, never, SENSORS, validation=fine[:0], device="cpu")
+
+
+def test_a_forecast_on_another_grid_or_of_another_cycle_is_refused():
+    coarse = KnownForecast("coarse", lambda fields: fields[..., ::2])
+    with pytest.raises(ValueError, match="on the grid of the data"):
+        train_gain(drifting(), SMALL, coarse, SENSORS, validation=None, device="cpu")
+    long = KnownForecast("two nodes", never, 2 / N)
+    with pytest.raises(ValueError, match=r"goes on by 0.125, and frames of the data are 0.0625 apart"):
+        train_gain(drifting(), SMALL, long, SENSORS, validation=None, device="cpu")
+    own = KnownForecast("a node", forecast.function, float(np.float32(1 / N + 1e-9)))
+    assert train_gain(drifting(), SMALL, own, SENSORS, validation=None, max_epochs=1, device="cpu").epoch == 1

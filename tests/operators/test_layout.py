@@ -91,3 +91,8 @@ def test_many_times_are_told_in_short():
     assert told([]) == "(none)"
     assert told([0.5, 1]) == "0.5, 1"
     assert told(range(9)) == "0, 1, 2, …, 8"
+
+
+def test_complex_points_are_refused():
+    with pytest.raises(ValueError, match="points are complex; give real numbers"):
+        Layout.of(data()).places(np.array([[0.5 + 1j, 1.0]]))

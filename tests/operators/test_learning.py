@@ -272,7 +272,7 @@ def test_a_training_that_only_gets_away_from_the_answers_is_diverged(monkeypatch
     monkeypatch.setattr(TrainedOperator, "errors", lambda self, data: np.full(len(data), 5e58))
     found = train(heat(), learning(epochs=2), device="cpu")
     assert found.status is Status.DIVERGED
-    with pytest.raises(SolveFailed, match="was 5e.58, and that of the answer 0 is 1; lower the learning rate"):
+    with pytest.raises(SolveFailed, match=r"was 5e\+58, and that of the answer 0 is 1; lower the learning rate"):
         found.checked()
     monkeypatch.setattr(TrainedOperator, "errors", lambda self, data: np.full(len(data), 2.0))
     assert train(heat(), learning(epochs=2), device="cpu").status is Status.DONE

@@ -35,7 +35,7 @@ def test_problems_that_differ_are_refused_with_what_differs(heated):
     longer = TimeInterval(t, 0, 2) * Box({x: (0, 1)}, periodic=[x])
     others = {
         "its equations differ": Problem("o", [law + u], [u], domain, [initial(u, u0)], t),
-        "its domain differ": Problem("o", [law], [u], longer, [initial(u, u0)], t),
+        "its domain differs": Problem("o", [law], [u], longer, [initial(u, u0)], t),
         "its conditions differ": Problem("o", [law], [u], domain, [initial(u, 2 * u0)], t),
         "its parameter u0 is missing": Problem("o", [law], [u], domain, [initial(u, 0)], t),
     }

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import scipy.stats
+import sympy as sp
 
 from pinnlab.networks.fno import Fno
 from pinnlab.operators.learning import OperatorLearning, train
@@ -73,3 +74,29 @@ def test_what_was_seen_in_training_or_is_of_another_family_is_said_by_evaluate(h
         assert doubts(found.origin, heated.data) == []
     assert doubts(None, known(heated)) == []
     np.testing.assert_array_equal(operator.errors(heated.data), back.errors(heated.data))
+
+
+class Plain:
+    """A distribution that says nothing but its address."""
+
+    def __init__(self, size, wave=None):
+        self.size, self.wave = size, wave
+
+    def rvs(self, *, random_state):
+        number = self.size * float(random_state.normal())
+        return number if self.wave is None else number * self.wave
+
+
+def test_distributions_that_say_nothing_are_told_apart_by_what_they_draw(heated):
+    u0, k = heated.family.distributions
+    x = heated.family.problem.space[0]
+
+    sine = sp.sin(2 * sp.pi * x)
+
+    def told(size, rate, wave=sine):
+        chosen = {u0: Plain(size, wave), k: Plain(rate)}
+        return digest_of_distributions(dataclasses.replace(heated.family, distributions=chosen))
+
+    assert told(1.0, 2.0) == told(1.0, 2.0) == told(1.0 + 1e-14, 2.0)
+    others = told(1.0, 2.0), told(3.0, 2.0), told(1.0, 2.1), told(1.0, 2.0, sp.cos(2 * sp.pi * x)), told(-1.0, 2.0)
+    assert len(set(others)) == 5

@@ -1,6 +1,7 @@
 """Where generated samples are kept."""
 
 import errno
+import json
 import os
 import signal
 import time
@@ -140,3 +141,26 @@ def test_a_longer_file_is_not_cut(tmp_path):
     FileStore(path, LAYOUT, first(3), "id", "").close()
     with pytest.raises(ValueError, match="with 3 samples, and 2 are asked for"):
         FileStore(path, LAYOUT, first(2), "id", "")
+
+
+def test_what_differs_from_a_file_that_is_there_is_named(tmp_path):
+    path, made = tmp_path / "a.hdf", {"problem": "p", "drawn": "d", "distributions": "q", "seed": 0, "solver": "A()"}
+
+    def store(**changes):
+        return FileStore(path, LAYOUT, first(3), json.dumps(made | changes), "")
+
+    store().close()
+    # Draws are others where the seed is.
+    with pytest.raises(ValueError, match=r"with seed = 0 and not 1; give"):
+        store(seed=1, drawn="e")
+    with pytest.raises(ValueError, match=r"with another problem, solver = A\(\) and not B\(\); give"):
+        store(problem="o", solver="B()")
+    with pytest.raises(ValueError, match="with other draws; give"):
+        store(drawn="e")
+    with pytest.raises(ValueError, match="with other distributions; give"):
+        store(distributions="r")
+
+
+def test_a_folder_is_said_to_be_one(tmp_path):
+    with pytest.raises(ValueError, match="this is a folder; give the name of a file"):
+        FileStore(tmp_path, LAYOUT, first(3), "id", "")

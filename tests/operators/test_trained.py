@@ -180,3 +180,12 @@ def test_batches_and_data_of_nothing_are_refused():
         with pytest.raises(ValueError, match=f"{call.__name__}: there are no samples in the data"):
             call(data[:0])
     assert operator.predict(data[:0]).shape == (0, 4, 1, 4)
+
+
+def test_a_truth_that_is_zero_everywhere_has_no_relative_error():
+    data = powers(2.0)
+    operator, outputs = doubling(data, OneStep()), np.array(data.outputs)
+    # Only the frame that is given is not zero.
+    outputs[1, 1:] = 0
+    with pytest.raises(ValueError, match="the truth of 1 of 3 samples is zero everywhere, number 1, so that"):
+        operator.evaluate(dataclasses.replace(data, outputs=outputs))

@@ -130,7 +130,6 @@ def work(order: dict) -> None:
         "seed": order["seed"],
         "seconds": time.process_time() - begin,
         "epochs": f"{operator.epoch} of {len(operator.history['loss'])}",
-        "parameters": sum(p.numel() for p in operator.network.parameters()),
         "validation": float(min(operator.history["validation"])),
     }
     if order["test"]:
@@ -294,9 +293,7 @@ def show(report, results: list[dict], kinds: dict[str, list[Timing]], spent: flo
         if not mine:
             continue
         shares, errors = ([r[key] for r in mine] for key in ("share", "error"))
-        middle = {
-            key: statistics.median(r[key] for r in mine) for key in ("query", "query_error", "seconds", "validation")
-        }
+        middle = {key: statistics.median(r[key] for r in mine) for key in ("query", "query_error", "seconds")}
         table.add_row(
             name, str(len(mine)), "5 %", f"{100 * statistics.median(shares):.2f} %", f"{100 * max(shares):.2f} %",
             f"{100 * max(r['largest_share'] for r in mine):.2f} %", f"{statistics.median(errors):.2e}",
